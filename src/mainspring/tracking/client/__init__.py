@@ -1,0 +1,1 @@
+"""Tracking as the SDK sees it: artifacts, environments and runs over HTTP."""
