@@ -42,7 +42,7 @@ _EXPORTS = {
 _HOME_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 _CHECKS = "mainspring.data.definitions"
 
-__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 (built from the table above)
+__all__ = ["__version__", *sorted(_HOME_OF)]
 
 
 def __getattr__(name: str) -> Any:

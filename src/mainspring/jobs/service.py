@@ -77,7 +77,7 @@ class JobService:
                     result = self._handler(job)(job.asked_by, dict(job.arguments), self._isolated(job))
             except MainspringError as failure:
                 error = failure
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001 (a supervisor: no job may take the worker down)
                 _log.exception("job failed", extra={"job_id": job.id, "kind": job.kind})
                 found = f"{type(failure).__name__}: {failure}"
                 error = StepFailed(f"job {job.id} ({job.kind})", wanted="a result", found=found)
@@ -87,9 +87,7 @@ class JobService:
         state, wire = ("failed", error.to_wire()) if error else ("succeeded", None)
         with self._engines.sql.write(job.asked_by) as work:
             if store.finish(work, job.id, self._worker, state, result, wire):
-                work.emit(
-                    JobFinished(job_id=job.id, job_kind=job.kind, state=state, attempts=job.attempts, error=wire)
-                )
+                work.emit(JobFinished(job_id=job.id, job_kind=job.kind, state=state, attempts=job.attempts, error=wire))
 
     def _handler(self, job: Job) -> JobHandler:
         handler = self.handlers.get(job.kind)
@@ -114,7 +112,9 @@ class JobService:
             )
             outcome = self._engines.compute().submit(task).result()
             if outcome.outcome != "succeeded":
-                raise from_wire(outcome.error or {"subject": f"job {job.id}", "wanted": "a result", "found": outcome.outcome})
+                raise from_wire(
+                    outcome.error or {"subject": f"job {job.id}", "wanted": "a result", "found": outcome.outcome}
+                )
             value: T = outcome.value
             return value
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from sqlalchemy import Connection
-
 from mainspring.engines.assembly import Engines
-from mainspring.engines.ledger import events as ledger
 from mainspring.kernel.errors import NotFound
 from mainspring.kernel.events import LoggedEvent
 from mainspring.kernel.principals import Principal, use_case
-from mainspring.lineage import permissions
+from mainspring.lineage import permissions, store
 from mainspring.lineage.model import Graph, Link, Node
 
 Resolver = Callable[[Principal, str], str | None]
@@ -39,16 +36,15 @@ class LineageService:
     def _walk(self, principal: Principal, name: str, *, forward: bool) -> Graph:
         nodes: dict[str, Node] = {}
         links: dict[Link, None] = {}
-        with self._engines.sql.read() as connection:
-            root = self._resolve(connection, principal, name)
+        with store.telling(self._engines.sql, principal.project) as told:
+            root = self._resolve(told, principal, name)
             queue = deque([root])
             while queue and len(nodes) < _MOST_NODES:
                 id = queue.popleft()
                 if id in nodes:
                     continue
-                told = ledger.about(connection, principal.project, id)
-                nodes[id] = _node(id, told)
-                for event in told:
+                nodes[id] = _node(id, told(id))
+                for event in told(id):
                     for source, relation, target in event.edges:
                         here, there = (target, source) if forward else (source, target)
                         if here == id:
@@ -56,8 +52,8 @@ class LineageService:
                             queue.append(there)
         return Graph(root, tuple(nodes.values()), tuple(links))
 
-    def _resolve(self, connection: Connection, principal: Principal, name: str) -> str:
-        if ledger.about(connection, principal.project, name, limit=1):
+    def _resolve(self, told: store.Told, principal: Principal, name: str) -> str:
+        if told(name):
             return name
         for resolver in self.resolvers:
             if id := resolver(principal, name):
@@ -70,13 +66,13 @@ class LineageService:
 
 
 def _node(id: str, told: list[LoggedEvent]) -> Node:
-    """The thing as the event tells that had it as first subject; else as the first that names it."""
-    made = next((event for event in told if next(iter(event.subjects.values()), None) == id), None)
-    event = made or (told[0] if told else None)
-    if event is None:
-        return Node(id, "unknown", "", None, "", {})
-    role = next(name for name, value in event.subjects.items() if value == id or (isinstance(value, list) and id in value))
-    kind = role.removesuffix("_ids").removesuffix("_id")
-    if made is None:
-        return Node(id, kind, "", None, "", {})
-    return Node(id, kind, event.principal_id, event.time, event.kind, event.payload)
+    """The thing as the first event tells that is about it; else by the name another gives it."""
+    made = next((event for event in told if event.subjects.get(event.subject) == id), None)
+    if made is not None:
+        return Node(id, _kind(made.subject), made.principal_id, made.time, made.kind, made.payload)
+    roles = (name for event in told for name, value in event.subjects.items() if id == value or id in (value or ()))
+    return Node(id, _kind(next(roles, "unknown")), "", None, "", {})
+
+
+def _kind(subject: str) -> str:
+    return subject.removesuffix("_ids").removesuffix("_id")

@@ -36,6 +36,8 @@ EXIT: dict[type[errors.MainspringError], int] = {
 }
 """The one place where errors meet exit codes; 1 is everything else, 130 is Ctrl-C."""
 
+_PIPE_WIDTH = 240
+
 Home = Annotated[Path | None, typer.Option(help="The home folder (default: nearest .mainspring).", show_default=False)]
 Url = Annotated[str | None, typer.Option(help="A server's URL instead of a home.", show_default=False)]
 Token = Annotated[str | None, typer.Option(help="A token (default: the home's owner token).", show_default=False)]
@@ -53,7 +55,7 @@ class Session:
     token: str | None = None
     project: str | None = None
     json: bool = False
-    console: Console = field(default_factory=lambda: Console(highlight=False))
+    console: Console = field(default_factory=lambda: _console())
     notes: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
     _client: Client | None = None
 
@@ -69,7 +71,9 @@ class Session:
             sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
             sys.stdout.flush()
         elif text is not None:
-            self.console.print(text(value))
+            shown = text(value)
+            # Lines of text stay lines, however long.
+            self.console.print(shown, soft_wrap=isinstance(shown, str))
         elif isinstance(value, Mapping):
             self.console.print(facts(value))
         else:
@@ -84,6 +88,11 @@ class Session:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+
+def _console() -> Console:
+    """Standard output; wide where it is no terminal, so that nothing is cut for whoever pipes it on."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 class Group:
@@ -106,9 +115,13 @@ class Group:
 def _with_session(function: Callable[..., Any]) -> Callable[..., None]:
     """`function` as Typer wants it: the session replaced by the options that make one."""
     hints = get_type_hints(function, include_extras=True)
-    own = [p.replace(annotation=hints.get(p.name, Any)) for p in list(inspect.signature(function).parameters.values())[1:]]
+    own = [
+        p.replace(annotation=hints.get(p.name, Any)) for p in list(inspect.signature(function).parameters.values())[1:]
+    ]
     kind = inspect.Parameter.KEYWORD_ONLY
-    common = [inspect.Parameter(n, kind, annotation=h, default=False if n == "json" else None) for n, h in _COMMON.items()]
+    common = [
+        inspect.Parameter(n, kind, annotation=h, default=False if n == "json" else None) for n, h in _COMMON.items()
+    ]
 
     def run(**given: Any) -> None:
         session = Session(**{name: given.pop(name) for name in _COMMON})

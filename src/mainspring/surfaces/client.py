@@ -20,6 +20,7 @@ import httpx
 from mainspring.engines.home import Home
 from mainspring.kernel import plugins
 from mainspring.kernel.errors import EngineUnavailable, NotAuthenticated, TimedOut, from_wire
+
 PREFIX = "/api/v1"
 """Where the API lives; here, and not beside the routes, so that clients need no web framework."""
 _POLL_S = 0.05
@@ -54,7 +55,9 @@ class Client:
     def address(self) -> str:
         """The server's URL. Raises EngineUnavailable in process, where no browser can reach it."""
         if self.in_process:
-            raise EngineUnavailable("user interface", wanted="a running server", found="none", fix="Start `mainspring up`.")
+            raise EngineUnavailable(
+                "user interface", wanted="a running server", found="none", fix="Start `mainspring up`."
+            )
         return str(self._http.base_url).rstrip("/")
 
     def get(self, path: str, **params: Any) -> Any:
@@ -85,12 +88,16 @@ class Client:
                 _raise(answer)
             yield from answer.iter_bytes(1 << 20)
 
+    def run_jobs(self) -> None:
+        """In process, run every job that waits; with a server its worker does that, and this does nothing."""
+        if self._application is not None:
+            self._application.run_jobs()
+
     def wait(self, job_id: str, *, timeout_s: float = 3600.0) -> dict[str, Any]:
         """The finished job; in process, it is run here and now. Raises the job's own error."""
         give_up = time.monotonic() + timeout_s
         while True:
-            if self._application is not None:
-                self._application.run_jobs()
+            self.run_jobs()
             job: dict[str, Any] = self.get(f"/jobs/{job_id}")
             if job["state"] == "succeeded":
                 return job
@@ -117,7 +124,9 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -184,7 +193,11 @@ def _raise(answer: httpx.Response) -> None:
     try:
         wire = answer.json()["error"]
     except (ValueError, KeyError, TypeError):
-        wire = {"subject": str(answer.url), "wanted": "an answer from mainspring", "found": f"status {answer.status_code}"}
+        wire = {
+            "subject": str(answer.url),
+            "wanted": "an answer from mainspring",
+            "found": f"status {answer.status_code}",
+        }
     raise from_wire(wire)
 
 
@@ -214,7 +227,8 @@ class InProcess(httpx.BaseTransport):
         async def receive() -> dict[str, Any]:
             nonlocal sent
             if sent:
-                return {"type": "http.disconnect"}
+                # Nobody disconnects: whoever waits for it is cancelled when the answer is finished.
+                await asyncio.Event().wait()
             sent = True
             return {"type": "http.request", "body": body, "more_body": False}
 

@@ -44,8 +44,8 @@ class Loop:
     def __init__(self, controllers: Sequence[Controller], sql: Database, clock: Clock, principal: Principal) -> None:
         self._controllers, self._sql, self._clock, self._principal = controllers, sql, clock, principal
         self._holder = new_id()
-        self._due = {controller.name: datetime.min.replace(tzinfo=UTC) for controller in controllers}
-        self._leased_until = datetime.min.replace(tzinfo=UTC)
+        self._due = dict.fromkeys((controller.name for controller in controllers), datetime.min.replace(tzinfo=UTC))
+        self._leased_until: datetime | None = None
 
     def turn(self) -> float:
         """One turn: run what is due, if the lease is ours; seconds until the next is due."""
@@ -67,20 +67,20 @@ class Loop:
                 pause = 1.0
             stop.wait(min(max(pause, 0.05), LEASE.total_seconds() / 3))
         with self._sql.write(self._principal) as work:
-            leases.release(work, "controllers", self._holder)
+            leases.release(work.connection, "controllers", self._holder)
 
     def _holds_lease(self, now: datetime) -> bool:
-        if now < self._leased_until - LEASE / 2:
+        if self._leased_until is not None and now < self._leased_until - LEASE / 2:
             return True
         with self._sql.write(self._principal) as work:
-            held = leases.take(work, "controllers", self._holder, LEASE)
-        self._leased_until = now + LEASE if held else datetime.min.replace(tzinfo=UTC)
+            held = leases.take(work.connection, work.now, "controllers", self._holder, LEASE)
+        self._leased_until = now + LEASE if held else None
         return held
 
     def _step(self, controller: Controller, now: datetime) -> datetime:
         try:
             return controller.reconcile(now) or now + controller.every
-        except Exception:
+        except Exception:  # noqa: BLE001
             # A supervisor loop: one controller's fault must not stop the others.
             _log.exception("controller failed", extra={"controller": controller.name})
             return now + max(controller.every, timedelta(seconds=5))

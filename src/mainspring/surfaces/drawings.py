@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 CURVE_WIDTH, CURVE_HEIGHT = 320.0, 96.0
 _INSET = 5.0
-BOX_WIDTH, BOX_HEIGHT = 190.0, 50.0
-_GAP_X, _GAP_Y, _EDGE = 56.0, 16.0, 8.0
+BOX_WIDTH, BOX_HEIGHT = 172.0, 48.0
+_GAP_X, _GAP_Y, _EDGE = 44.0, 14.0, 8.0
 _SWEEPS = 6
-INTERVAL_WIDTH, INTERVAL_HEIGHT = 620.0, 112.0
+INTERVAL_WIDTH = 620.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ def _thinned(placed: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _share(value: float, low: float, high: float) -> float:
-    return 0.5 if high == low else (value - low) / (high - low)
+    # In halves: the distance between two finite numbers may be infinite. Half the least one is zero.
+    width = high / 2 - low / 2
+    return (value / 2 - low / 2) / width if width else 0.5
 
 
 @dataclass(frozen=True)
@@ -223,59 +225,102 @@ def _path(corners: list[tuple[float, float]]) -> str:
 
 @dataclass(frozen=True)
 class Mark:
-    """A value on an axis, what it is called, and on which side of its line the words stand."""
+    """A line across an interval's drawing: its value, what it is called, on which side the words stand.
+
+    row  0 or, where the words of another mark are in the way, 1.
+    """
 
     x: float
     value: float
     label: str
-    anchor: str = "middle"
+    anchor: str
+    is_bound: bool
+    row: int = 0
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its interval on an axis that shows zero and the margin as well."""
+    """An estimate with its interval; the bound it is held against, and zero where that means something.
+
+    rows  of words above and below; the plot lies between.
+    """
 
     width: float
-    height: float
+    rows: int
     left: float
     right: float
     estimate: float
-    zero: Mark
-    margin: Mark | None
-    ends: tuple[Mark, Mark]
+    value: Mark
+    """Where the estimate's number is written."""
+    marks: tuple[Mark, ...]
+    refused: tuple[float, float] | None
+    """(x, width) of the side of the bound on which an interval fails."""
     is_open: tuple[bool, bool]
     """Whether the interval has no end on the left, on the right."""
 
 
-def interval(estimate: float, low: float, high: float, margin: float | None = None) -> Interval | None:
-    """The drawing of an interval, ends possibly infinite; None where a number of it is NaN or the estimate infinite."""
-    if any(math.isnan(value) for value in (estimate, low, high)) or math.isinf(estimate):
+def interval(
+    estimate: float,
+    low: float,
+    high: float,
+    *,
+    bound: float | None = None,
+    bound_label: str = "margin",
+    zero_label: str | None = "no difference",
+    is_better_below: bool = True,
+) -> Interval | None:
+    """The drawing of an interval, its ends possibly infinite. None where there is no finite estimate,
+    or numbers so large that there is no axis for them.
+
+    zero_label  what zero is called; None where zero has no meaning and need not be shown.
+    """
+    if not math.isfinite(estimate) or math.isnan(low) or math.isnan(high):
         return None
-    shown = [estimate, 0.0, *(v for v in (low, high, margin) if v is not None and math.isfinite(v))]
+    bound = bound if bound is not None and math.isfinite(bound) else None
+    shown = [estimate, *(v for v in (low, high, bound) if v is not None and math.isfinite(v))]
+    shown += [0.0] if zero_label else []
     least, most = min(shown), max(shown)
     spare = (most - least or abs(most) or 1.0) * 0.12
+    if not math.isfinite(least - spare) or not math.isfinite(most + spare):
+        return None
     least, most = least - spare, most + spare
 
     def at(value: float) -> float:
-        share = min(max((value - least) / (most - least), 0.0), 1.0)
+        share = min(max(_share(value, least, most), 0.0), 1.0)
         return _r(_INSET + share * (INTERVAL_WIDTH - 2 * _INSET))
 
-    def mark(value: float, label: str) -> Mark:
-        x = at(value)
-        near = INTERVAL_WIDTH / 8
-        return Mark(x, value, label, "start" if x < near else "end" if x > INTERVAL_WIDTH - near else "middle")
-
+    named = [(0.0, zero_label, False)] if zero_label and at(0.0) != (None if bound is None else at(bound)) else []
+    named += [] if bound is None else [(bound, bound_label, True)]
+    marks = _apart([Mark(at(v), v, label, _anchor(at(v)), is_bound) for v, label, is_bound in sorted(named)])
+    edge = None if bound is None else at(bound)
+    below = None if edge is None else (0.0, edge)
+    above = None if edge is None else (edge, _r(INTERVAL_WIDTH - edge))
     return Interval(
         width=INTERVAL_WIDTH,
-        height=INTERVAL_HEIGHT,
+        rows=1 + max((mark.row for mark in marks), default=0),
         left=at(low),
         right=at(high),
         estimate=at(estimate),
-        zero=mark(0.0, "no difference"),
-        margin=None if margin is None or not math.isfinite(margin) else mark(margin, "margin"),
-        ends=(mark(low, ""), mark(high, "")),
+        value=Mark(at(estimate), estimate, "", _anchor(at(estimate)), False),
+        marks=marks,
+        refused=above if is_better_below else below,
         is_open=(math.isinf(low), math.isinf(high)),
     )
+
+
+_WORDS = 130.0
+"""Room that a mark's words take, about."""
+
+
+def _anchor(x: float) -> str:
+    return "start" if x < _WORDS / 2 else "end" if x > INTERVAL_WIDTH - _WORDS / 2 else "middle"
+
+
+def _apart(marks: list[Mark]) -> tuple[Mark, ...]:
+    """Of two marks so near that their words would overlap, the second writes them in a row of its own."""
+    if len(marks) == 2 and marks[1].x - marks[0].x < _WORDS:
+        return (marks[0], replace(marks[1], row=1))
+    return tuple(marks)
 
 
 def _r(value: float) -> float:

@@ -92,7 +92,9 @@ async def spooled(request: Request) -> AsyncIterator[Path]:
                     await asyncio.to_thread(file.write, piece)
         yield Path(name)
     except OSError as error:
-        raise errors.EngineUnavailable("upload", wanted="room for the body", found=error.strerror or str(error)) from error
+        raise errors.EngineUnavailable(
+            "upload", wanted="room for the body", found=error.strerror or str(error)
+        ) from error
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
@@ -111,7 +113,9 @@ def api(
     lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]] | None = None,
 ) -> FastAPI:
     """The HTTP application over the stages' routers."""
-    app = FastAPI(title="mainspring", version=version, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="mainspring", version=version, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
+    )
     app.state.access = access
     app.state.spool = spool
     app.add_middleware(SizeLimit)
@@ -157,7 +161,9 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     elif error.status_code == 413:
         problem = errors.InvalidInput("request body", wanted=f"at most {BODY_LIMIT_BYTES} bytes", found="more")
     else:
-        problem = errors.InvalidInput(f"{request.method} {request.url.path}", wanted="an allowed method", found=str(error.detail))
+        problem = errors.InvalidInput(
+            f"{request.method} {request.url.path}", wanted="an allowed method", found=str(error.detail)
+        )
     return _body(request, problem, error.status_code)
 
 

@@ -7,21 +7,20 @@ pages of earlier ones as panels: pipelines draws its steps on the page of a run,
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
 from mainspring.kernel.clocks import Clock
@@ -33,10 +32,27 @@ from mainspring.surfaces.http import Caller
 
 HOME = "/ui"
 READ_HOME = Verb("surfaces.home.read", Role.viewer)
-READ_ASSET = Verb("surfaces.asset.read", Role.viewer)
 _HERE = Path(__file__).parent
 _MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-_FOREVER = "private, max-age=31536000, immutable"
+_POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+)
+HEADERS = {
+    "Content-Security-Policy": "; ".join(_POLICY),
+    "X-Content-Type-Options": "nosniff",
+    # Not `no-referrer`: with it browsers send `Origin: null` with forms, which are then refused.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""What every page bears. Nothing is loaded from, framed by or sent to another origin."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +71,10 @@ class Panel:
     title: str
     template: str
     shown: Any
-    more: str = ""
-    """The page that says more, or empty."""
-    is_first: bool = False
-    """Whether it stands before the page's own content."""
+    more: tuple[str, str] | None = None
+    """(words, path) of the page that says more."""
+    look: str = ""
+    """`good`, `warn`, `bad` or plain. What is bad stands before the page's own content."""
 
 
 PanelSource = Callable[[Principal, Any], Panel | None]
@@ -88,21 +104,27 @@ class Site:
 
     clock: Clock
     navigation: list[Entry] = field(default_factory=list)
-    _panels: dict[str, list[PanelSource]] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    """What an event calls a thing (`run`, `version`) to where its page lies; the thing's id is put after it."""
+    _panels: dict[str, tuple[list[PanelSource], list[PanelSource]]] = field(default_factory=dict)
     _folders: dict[str, FileSystemLoader] = field(default_factory=dict)
 
     def add_templates(self, part: str, folder: Path) -> None:
         """Make the templates in `folder` known as `<part>/<file>`."""
         self._folders[part] = FileSystemLoader(folder)
 
-    def add_panel(self, place: str, source: PanelSource) -> None:
-        """Show what `source` gives on every page that has the place: `home`, `run`, …"""
-        self._panels.setdefault(place, []).append(source)
+    def add_panel(self, place: str, source: PanelSource, *, is_last: bool = False) -> None:
+        """Show what `source` gives on every page that has the place: `home`, `run`, …
+
+        Panels stand in the order of their stages; those of lower layers may ask to be last.
+        """
+        sources = self._panels.setdefault(place, ([], []))
+        sources[is_last].append(source)
 
     def panels(self, place: str, principal: Principal, about: Any = None) -> list[Panel]:
-        """The panels of a place, in the order of the stages; those the principal may not see are left out."""
+        """The panels of a place; those the principal may not see are left out."""
         found = []
-        for source in self._panels.get(place, ()):
+        for source in chain(*self._panels.get(place, ())):
             try:
                 panel = source(principal, about)
             except NotPermitted:
@@ -110,6 +132,10 @@ class Site:
             if panel is not None:
                 found.append(panel)
         return found
+
+    def address(self, kind: str, id: str) -> str:
+        """The page of a thing, or, where its kind has none, the events that name it."""
+        return self.addresses.get(kind, HOME + "/audit?about=") + quote(id, safe="")
 
     @cached_property
     def assets(self) -> dict[str, Asset]:
@@ -129,22 +155,19 @@ class Site:
         made.filters |= {name: getattr(wording, name) for name in ("moment", "span", "size", "number", "percent")}
         made.filters["words"] = wording.text
         made.globals["ago"] = lambda at: wording.ago(at, self.clock.now())
+        made.globals["address"] = self.address
         made.globals["asset"] = lambda name: self.assets[name].url
         return made
 
     def page(self, request: Request, template: str, status: int, context: dict[str, Any]) -> HTMLResponse:
         principal: Principal | None = getattr(request.state, "principal", None)
-        # Nobody who is not signed in may fetch the style sheet, so their page carries it and its
-        # policy admits that very text.
-        inline = None if principal else self.assets["app.css"].body
         text = self.environment.get_template(template).render(
             **context,
             principal=principal,
             path=request.url.path,
             navigation=self.navigation,
-            inline_style=None if inline is None else Markup(inline.decode()),
         )
-        return HTMLResponse(text, status, _headers(inline))
+        return HTMLResponse(text, status, HEADERS)
 
 
 def render(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
@@ -185,44 +208,25 @@ def _own_pages(site: Site) -> APIRouter:
     def home(principal: Caller, request: Request) -> Response:
         """What is here: a panel of each stage."""
         principal.require(READ_HOME)
-        return render(request, "home.html", panels=site.panels("home", principal))
+        panels = site.panels("home", principal)
+        # The second panel, of runs, is the tallest; two of the others balance one of its column.
+        columns = [[p for i, p in enumerate(panels) if (i % 3 == 1) is second] for second in (False, True)]
+        return render(request, "home.html", columns=columns)
 
-    @router.get(HOME + "/static/{digest}/{name}")
-    def static(principal: Caller, digest: str, name: str) -> Response:
-        """A file of the user interface. An old digest answers with the file as it is now, not to be kept."""
-        principal.require(READ_ASSET)
+    @router.get(HOME + "/static/{path:path}")
+    def static(path: str) -> Response:
+        """A file of the user interface, to anybody: the page that tells how to sign in needs its style.
+
+        An old digest answers with the file as it is now, which is not to be kept.
+        """
+        digest, _, name = path.partition("/")
         asset = site.assets.get(name)
         if asset is None:
-            raise NotFound(f"file {name}", wanted="one of " + ", ".join(site.assets), found="none of that name")
-        headers = _headers() | {"Cache-Control": _FOREVER if digest == asset.digest else "no-store"}
-        return Response(asset.body, media_type=asset.media_type, headers=headers)
+            raise NotFound(f"file {name or path}", wanted="one of " + ", ".join(site.assets), found="none of that name")
+        kept = "public, max-age=31536000, immutable" if digest == asset.digest else "no-store"
+        return Response(asset.body, media_type=asset.media_type, headers={**HEADERS, "Cache-Control": kept})
 
     return router
-
-
-def _headers(inline_style: bytes | None = None) -> dict[str, str]:
-    styles = "'self'"
-    if inline_style is not None:
-        styles = f"'sha256-{base64.b64encode(hashlib.sha256(inline_style).digest()).decode()}'"
-    policy = (
-        "default-src 'none'",
-        "script-src 'self'",
-        f"style-src {styles}",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-    )
-    return {
-        "Content-Security-Policy": "; ".join(policy),
-        "X-Content-Type-Options": "nosniff",
-        # Not `no-referrer`: with it browsers send `Origin: null` with forms, which are then refused.
-        "Referrer-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Cache-Control": "no-store",
-    }
 
 
 def _as_page(answer: Callable[[Request, Any], Any]) -> Callable[[Request, Any], Any]:
@@ -242,8 +246,17 @@ def _as_page(answer: Callable[[Request, Any], Any]) -> Callable[[Request, Any], 
     return handle
 
 
-def download_headers(name: str) -> dict[str, str]:
-    """Headers under which a browser keeps bytes as a file called `name` and shows or runs none of them."""
+def download(pieces: Iterator[bytes], name: str) -> StreamingResponse:
+    """Bytes as a file called `name` for the browser to keep; it shows and runs none of them.
+
+    The first piece is read here: stores check the bytes before they give it out, and what is wrong
+    with them must be an error and not a file that ends early.
+    """
+    begun = chain([next(pieces, b"")], pieces)
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name) or "file"
-    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    return {**_headers(), "Content-Security-Policy": "default-src 'none'; sandbox", "Content-Disposition": disposition}
+    headers = {
+        **HEADERS,
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}",
+    }
+    return StreamingResponse(begun, media_type="application/octet-stream", headers=headers)

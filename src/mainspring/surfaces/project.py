@@ -54,7 +54,10 @@ def load_project(given: Path | None = None) -> Project:
     file = given.resolve() if given is not None else _nearest()
     if file is None or not file.is_file():
         raise NotFound(
-            f"project file {given or FILE}", wanted="a Python file of definitions", found="none", fix="Make one with `mainspring init`."
+            f"project file {given or FILE}",
+            wanted="a Python file of definitions",
+            found="none",
+            fix="Make one with `mainspring init`.",
         )
     folder, name = str(file.parent), file.stem
     if not name.isidentifier():
@@ -73,7 +76,9 @@ def load_project(given: Path | None = None) -> Project:
         at = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
         line = error.lineno if isinstance(error, SyntaxError) else (at[-1].lineno if at else None)
         where = f"{file}, line {line}" if line else str(file)
-        raise InvalidInput(where, wanted="a file that can be imported", found=f"{type(error).__name__}: {error}") from error
+        raise InvalidInput(
+            where, wanted="a file that can be imported", found=f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _nearest() -> Path | None:

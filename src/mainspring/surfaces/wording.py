@@ -43,7 +43,8 @@ def span(length: timedelta | float) -> str:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    left, words = int(seconds), []
+    left = int(seconds)
+    words: list[str] = []
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         count, left = divmod(left, size)
         if count and len(words) < 2:
