@@ -61,10 +61,15 @@ TAMPERINGS: dict[str, tuple[list[str], int, str]] = {
     "kind edited": ([f"UPDATE events SET kind='test.other' WHERE {FIFTH}"], 5, "edited"),
     "time edited": ([f"UPDATE events SET time=time+1 WHERE {FIFTH}"], 5, "edited"),
     "who edited": ([f"UPDATE events SET principal_id='mallory' WHERE {FIFTH}"], 5, "edited"),
-    "subject edited": ([f"UPDATE events SET subjects='{{\"thing_id\":\"t99\"}}' WHERE {FIFTH}"], 5, "edited"),
-    "edges edited": ([f"UPDATE events SET edges='[[\"a\",\"b\",\"c\"]]' WHERE {FIFTH}"], 5, "edited"),
+    "subject edited": ([f'UPDATE events SET subjects=\'{{"thing_id":"t99"}}\' WHERE {FIFTH}'], 5, "edited"),
+    "role of the subject edited": ([f"UPDATE events SET subject='other_id' WHERE {FIFTH}"], 5, "edited"),
+    "edges edited": ([f'UPDATE events SET edges=\'[["a","b","c"]]\' WHERE {FIFTH}'], 5, "edited"),
     "hash edited": ([f"UPDATE events SET hash='00' WHERE {FIFTH}"], 5, "edited"),
-    "payload edited": ([f"UPDATE payloads SET payload='{{\"person\":\"x\"}}' WHERE {PAYLOAD_OF_FIFTH}"], 5, "payload edited"),
+    "payload edited": (
+        [f'UPDATE payloads SET payload=\'{{"person":"x"}}\' WHERE {PAYLOAD_OF_FIFTH}'],
+        5,
+        "payload edited",
+    ),
     "payload deleted": ([f"DELETE FROM payloads WHERE {PAYLOAD_OF_FIFTH}"], 5, "without an erasure"),
     "event deleted": (
         [f"DELETE FROM payloads WHERE {PAYLOAD_OF_FIFTH}", f"DELETE FROM events WHERE {FIFTH}"],
@@ -84,7 +89,8 @@ TAMPERINGS: dict[str, tuple[list[str], int, str]] = {
     "end cut off and the record of it mended": (
         [
             "DELETE FROM events WHERE project='default' AND seq>8",
-            "UPDATE chains SET seq=8, hash=(SELECT hash FROM events WHERE project='default' AND seq=8) WHERE project='default'",
+            "UPDATE chains SET seq=8, hash=(SELECT hash FROM events WHERE project='default' AND seq=8)"
+            " WHERE project='default'",
         ],
         9,
         "truncated",
@@ -139,6 +145,8 @@ def test_a_torn_last_line_of_the_heads_is_passed_over_and_a_broken_one_before_is
     whole = engines.home.heads.read_bytes()
     engines.home.heads.write_bytes(whole + b'{"project":"def')
     assert report(audit, owner).ok
+    audit.head(owner)
+    assert report(audit, owner).heads == 3, "the torn line is cut off before the next is written"
     engines.home.heads.write_bytes(b"rubbish\n" + whole)
     with pytest.raises(Corrupt, match="line 1"):
         audit.verify(owner)
@@ -193,7 +201,8 @@ def _rewrite_from(engines: Engines, seq: int) -> None:
         forged = replace(link, kind=kind, previous_hash=previous)
         previous = _hash_of(forged)
         statements.append(
-            f"UPDATE events SET kind='{kind}', previous_hash='{forged.previous_hash}', hash='{previous}' WHERE id='{link.id}'"
+            f"UPDATE events SET kind='{kind}', previous_hash='{forged.previous_hash}', hash='{previous}'"
+            f" WHERE id='{link.id}'"
         )
     statements.append(f"UPDATE chains SET hash='{previous}' WHERE project='default'")
     # Highest first: each new previous_hash must not collide with one still standing.

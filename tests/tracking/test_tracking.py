@@ -89,7 +89,9 @@ def test_an_ended_run_is_closed(tracking: TrackingService, owner: Principal) -> 
         tracking.end_run(owner, run.id, "succeeded")
 
 
-def test_the_end_of_a_run_seals_a_digest_of_its_records(engines: Engines, tracking: TrackingService, owner: Principal) -> None:
+def test_the_end_of_a_run_seals_a_digest_of_its_records(
+    engines: Engines, tracking: TrackingService, owner: Principal
+) -> None:
     runs = [tracking.start_run(owner, name="same") for _ in range(3)]
     for run, value in zip(runs, (1.0, 1.0, 2.0), strict=True):
         log(tracking, owner, run.id, points=[Point("mae", value, 0, NOW)])
@@ -182,7 +184,12 @@ def test_the_machine_and_the_git_state_are_read_for_real(tmp_path: Path) -> None
     git("remote", "add", "origin", "https://user:secret@example.org/repo.git")
     clean = git_state(tmp_path)
     assert clean is not None
-    assert (clean.branch, clean.is_dirty, clean.patch, clean.remote) == ("trunk", False, "", "https://example.org/repo.git")
+    assert (clean.branch, clean.is_dirty, clean.patch, clean.remote) == (
+        "trunk",
+        False,
+        "",
+        "https://example.org/repo.git",
+    )
     (tmp_path / "a.py").write_text("x = 2\n")
     (tmp_path / "new.py").write_text("")
     dirty = git_state(tmp_path)

@@ -107,7 +107,11 @@ def checked_name(kind: str, name: str) -> str:
     """`name` if it can stand in a URL and on a command line unquoted."""
     if 0 < len(name) <= 64 and name[0].isalnum() and all(c.isalnum() or c in "-_.@" for c in name) and name.isascii():
         return name
-    raise InvalidInput(f"{kind} name", wanted="1 to 64 letters, digits, '-', '_', '.', '@', beginning with a letter or digit", found=repr(name[:80]))
+    raise InvalidInput(
+        f"{kind} name",
+        wanted="1 to 64 letters, digits, '-', '_', '.', '@', beginning with a letter or digit",
+        found=repr(name[:80]),
+    )
 
 
 def checked_role(name: str) -> Role:

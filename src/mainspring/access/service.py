@@ -131,7 +131,9 @@ class AccessService:
         project = self._project(principal.project)
         with self._engines.sql.write(principal) as work:
             if store.principal_named(work.connection, name):
-                raise AlreadyExists(f"principal {name}", wanted="a new name", found="one in use", fix="Grant it a role instead.")
+                raise AlreadyExists(
+                    f"principal {name}", wanted="a new name", found="one in use", fix="Grant it a role instead."
+                )
             account = self._add_principal(work, name)
             self._set_role(work, account.id, project, held)
             return account
@@ -146,7 +148,12 @@ class AccessService:
             if account is None:
                 raise NotFound(f"principal {name}", wanted="a known principal", found="none of that name")
             if account.id == principal.id and held is not Role.owner:
-                raise InvalidInput(f"role of {name}", wanted="another owner to change it", found="yourself", fix="A project keeps its owner.")
+                raise InvalidInput(
+                    f"role of {name}",
+                    wanted="another owner to change it",
+                    found="yourself",
+                    fix="A project keeps its owner.",
+                )
             self._set_role(work, account.id, project, held)
         return None if held is None else Grant(name, project.name, held.name)
 
@@ -177,7 +184,9 @@ class AccessService:
                     raise NotFound(f"principal {name}", wanted="a known principal", found="none of that name")
                 owner_id = account.id
             reach = _narrowed(principal, scopes)
-            return self._issue(work, owner_id, project=principal.project, role=most, scopes=reach, expires_in_s=expires_in_s)
+            return self._issue(
+                work, owner_id, project=principal.project, role=most, scopes=reach, expires_in_s=expires_in_s
+            )
 
     @use_case(permissions.READ_TOKENS)
     def tokens(self, principal: Principal) -> list[Token]:
@@ -220,7 +229,7 @@ class AccessService:
         """
         principal = self.sign_in(code)
         principal.require(permissions.ENTER)
-        if principal.scopes != {permissions.ENTER.name} or principal.role is None:
+        if principal.scopes != frozenset({permissions.ENTER.name}) or principal.role is None:
             raise _refused("one that is no link")
         id, _ = split(code) or ("", "")
         with self._engines.sql.write(principal) as work:
@@ -307,7 +316,9 @@ def _narrowed(principal: Principal, scopes: list[str] | None) -> tuple[str, ...]
         return None if asked is None else tuple(asked)
     wider = [s for s in scopes if not any(s == own or s.startswith(own + ".") for own in principal.scopes)]
     if wider:
-        raise InvalidInput("token scopes", wanted="scopes within " + ", ".join(sorted(principal.scopes)), found=", ".join(wider))
+        raise InvalidInput(
+            "token scopes", wanted="scopes within " + ", ".join(sorted(principal.scopes)), found=", ".join(wider)
+        )
     return tuple(scopes)
 
 

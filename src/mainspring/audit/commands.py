@@ -51,13 +51,17 @@ def events(
 
 
 @commands.command("erase")
-def erase(session: Session, event_id: str, reason: Annotated[str, typer.Option(help="Why; kept in the chain.")]) -> None:
+def erase(
+    session: Session, event_id: str, reason: Annotated[str, typer.Option(help="Why; kept in the chain.")]
+) -> None:
     """Erase one event's payload for good; its place in the chain stays."""
     session.show(session.client.post(f"/audit/events/{event_id}/erase", {"reason": reason}))
 
 
 def _sentence(report: dict[str, Any]) -> str:
-    sealed = f"{report['sealed_seq']} sealed by {report['heads']} signed heads, {report['unsealed_events']} not yet sealed"
+    sealed = (
+        f"{report['sealed_seq']} sealed by {report['heads']} signed heads, {report['unsealed_events']} not yet sealed"
+    )
     if fault := report["fault"]:
         return f"[bold red]{report['project']}: broken at event {fault['seq']}[/]: {fault['problem']} ({sealed})"
     erased = f", {report['erased_payloads']} payloads erased" if report["erased_payloads"] else ""

@@ -21,6 +21,7 @@ class Link:
     time: datetime
     kind: str
     principal_id: str
+    subject: str
     subjects: Mapping[str, Any]
     edges: Sequence[Sequence[str]]
     mac: str
@@ -108,9 +109,15 @@ class Verifier:
         """The findings; `stored_head` is what the database says the chain's end is."""
         sealed = max(self._expected, default=0)
         if self._fault is None and sealed > self._seq:
-            self._note(self._seq + 1, None, f"truncated: a signed head knows event {sealed}, the chain ends at {self._seq}")
+            self._note(
+                self._seq + 1, None, f"truncated: a signed head knows event {sealed}, the chain ends at {self._seq}"
+            )
         if self._fault is None and stored_head != (self._seq, self._hash):
-            self._note(self._seq + 1, None, f"truncated: the chain's record says {stored_head[0]} events, {self._seq} are there")
+            self._note(
+                self._seq + 1,
+                None,
+                f"truncated: the chain's record says {stored_head[0]} events, {self._seq} are there",
+            )
         unsealed = max(0, self._seq - sealed)
         return ChainReport(self.project, self._seq, self._erased_found, sealed, unsealed, len(self.heads), self._fault)
 
@@ -143,6 +150,7 @@ def _hash_of(link: Link) -> str:
         time=link.time,
         kind=link.kind,
         principal_id=link.principal_id,
+        subject=link.subject,
         subjects=link.subjects,
         edges=[(edge[0], edge[1], edge[2]) for edge in link.edges],
         mac=link.mac,

@@ -60,7 +60,9 @@ class AuditService:
         reports = []
         with self._engines.sql.read() as connection:
             for project in chains:
-                verifier = Verifier(project, [h for h in heads if h.project == project], store.erased_ids(connection, project))
+                verifier = Verifier(
+                    project, [h for h in heads if h.project == project], store.erased_ids(connection, project)
+                )
                 verifier.walk(store.links(connection, project))
                 report = verifier.report(ledger.head(connection, project))
                 reports.append(report if problem is None or report.fault else replace(report, fault=problem))
@@ -118,5 +120,7 @@ class AuditService:
             if head.public_key == key and is_signed(head.message(), head.signature, key):
                 good.append(head)
             elif problem is None:
-                problem = Fault(head.seq, None, f"a head of {head.project} at event {head.seq} is not signed by this home's key")
+                problem = Fault(
+                    head.seq, None, f"a head of {head.project} at event {head.seq} is not signed by this home's key"
+                )
         return good, problem

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from mainspring.audit.model import Head, Link
 from mainspring.engines.ledger.events import chains, events, payloads
 from mainspring.engines.sql.contract import Work
 from mainspring.kernel.canonical import canonical
-from mainspring.kernel.errors import Corrupt
+from mainspring.kernel.errors import Corrupt, EngineUnavailable
 
 _PAGE = 2000
 
@@ -52,14 +54,34 @@ def erase_payload(work: Work, event_id: str) -> None:
 
 
 def append_heads(file: Path, heads: list[Head]) -> None:
-    """Add signed heads to the file, whole lines only, and see them to the disk."""
+    """Add signed heads to the file, whole lines only, and see them to the disk.
+
+    A line torn by an earlier crash is cut off first. Raises EngineUnavailable where there is no
+    room, leaving the file as it was.
+    """
     lines = b"".join(canonical(head) + b"\n" for head in heads)
-    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        os.write(descriptor, lines)
-        os.fsync(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        whole = _whole_lines_end(descriptor)
+        os.ftruncate(descriptor, whole)
+        try:
+            if os.pwrite(descriptor, lines, whole) < len(lines):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(descriptor)
+        except OSError as error:
+            os.ftruncate(descriptor, whole)
+            found = error.strerror or str(error)
+            raise EngineUnavailable(f"heads file {file}", wanted="room to write", found=found) from error
     finally:
         os.close(descriptor)
+
+
+def _whole_lines_end(descriptor: int) -> int:
+    """The offset after the last line break; heads are short, so the end of the file holds it."""
+    size = os.fstat(descriptor).st_size
+    start = max(0, size - 4096)
+    return start + os.pread(descriptor, size - start, start).rfind(b"\n") + 1
 
 
 def read_heads(file: Path) -> list[Head]:
@@ -78,5 +100,7 @@ def read_heads(file: Path) -> list[Head]:
         except (ValueError, TypeError, KeyError) as error:
             if number == len(lines):
                 break
-            raise Corrupt(f"heads file {file}", wanted="a signed head a line", found=f"something else in line {number}") from error
+            raise Corrupt(
+                f"heads file {file}", wanted="a signed head a line", found=f"something else in line {number}"
+            ) from error
     return heads

@@ -39,7 +39,9 @@ def read_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Engine
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InvalidInput(f"settings {file}", wanted="valid TOML", found=str(error)) from error
     if unknown := sorted(set(chosen) - known):
-        raise InvalidInput(f"settings {file}", wanted="engines." + ", engines.".join(sorted(known)), found=", ".join(unknown))
+        raise InvalidInput(
+            f"settings {file}", wanted="engines." + ", engines.".join(sorted(known)), found=", ".join(unknown)
+        )
     for name in known:
         if value := environ.get(f"MAINSPRING_{name.upper()}"):
             chosen[name] = value

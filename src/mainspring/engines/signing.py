@@ -38,7 +38,9 @@ class Signer:
         try:
             key = load_pem_private_key(self._file.read_bytes(), None)
         except ValueError as error:
-            raise Corrupt(f"signing key {self._file}", wanted="an Ed25519 key in PEM", found="something else") from error
+            raise Corrupt(
+                f"signing key {self._file}", wanted="an Ed25519 key in PEM", found="something else"
+            ) from error
         if not isinstance(key, Ed25519PrivateKey):
             raise Corrupt(f"signing key {self._file}", wanted="an Ed25519 key", found=type(key).__name__)
         return key

@@ -32,11 +32,12 @@ def link_hash(
     time: datetime,
     kind: str,
     principal_id: str,
+    subject: str,
     subjects: Mapping[str, Any],
     edges: list[tuple[str, str, str]],
     mac: str,
     previous_hash: str,
 ) -> str:
     """sha-256 over every chained field, in hex."""
-    fields = [project, seq, id, time, kind, principal_id, subjects, edges, mac, previous_hash]
+    fields = [project, seq, id, time, kind, principal_id, subject, subjects, edges, mac, previous_hash]
     return hashlib.sha256(canonical(fields)).hexdigest()

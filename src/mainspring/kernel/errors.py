@@ -21,6 +21,7 @@ Status numbers, exit codes and colors are mapped once, in `surfaces`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -119,7 +120,7 @@ def families() -> dict[str, type[MainspringError]]:
     return found
 
 
-def from_wire(fields: dict[str, str]) -> MainspringError:
+def from_wire(fields: Mapping[str, str]) -> MainspringError:
     """The error that `to_wire` described, as the same class; unknown codes become the root."""
     family = families().get(fields.get("code", ""), MainspringError)
     return family(

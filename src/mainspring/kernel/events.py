@@ -56,6 +56,11 @@ class Event:
         """Field name to id, or to a list of ids."""
         return {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.metadata.get(_SUBJECT)}
 
+    @classmethod
+    def subject(cls) -> str:
+        """The field that holds the id of what the event is about: the first subject declared."""
+        return next((f.name for f in fields(cls) if f.metadata.get(_SUBJECT)), "")
+
     def payload(self) -> dict[str, Any]:
         """Everything that is not a subject, in JSON's types."""
         return {f.name: plain(getattr(self, f.name)) for f in fields(self) if not f.metadata.get(_SUBJECT)}
@@ -71,6 +76,8 @@ class LoggedEvent:
     time: datetime
     kind: str
     principal_id: str
+    subject: str
+    """The name of the subject the event is about; the others it only names."""
     subjects: Mapping[str, Any]
     payload: Mapping[str, Any] | None
     """None once erased."""

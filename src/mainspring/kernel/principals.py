@@ -54,7 +54,9 @@ class Principal:
     def may(self, verb: Verb) -> bool:
         if self.role is None or self.role < verb.least:
             return False
-        return self.scopes is None or any(verb.name == scope or verb.name.startswith(scope + ".") for scope in self.scopes)
+        return self.scopes is None or any(
+            verb.name == scope or verb.name.startswith(scope + ".") for scope in self.scopes
+        )
 
     def require(self, verb: Verb) -> None:
         """Raise NotPermitted unless this principal may `verb` in its project."""
@@ -70,7 +72,9 @@ class Principal:
             )
 
 
-def use_case(verb: Verb) -> Callable[[Callable[Concatenate[S, Principal, P], R]], Callable[Concatenate[S, Principal, P], R]]:
+def use_case(
+    verb: Verb,
+) -> Callable[[Callable[Concatenate[S, Principal, P], R]], Callable[Concatenate[S, Principal, P], R]]:
     """Mark a service method as a use case: its principal must hold `verb` before anything is read."""
 
     def mark(method: Callable[Concatenate[S, Principal, P], R]) -> Callable[Concatenate[S, Principal, P], R]:

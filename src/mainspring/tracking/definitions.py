@@ -40,7 +40,9 @@ def log_artifact(path: str | Path, name: str | None = None) -> None:
     """Record a file under `name` (default: the file's own). It is read before the step ends."""
     file = Path(path)
     if not file.is_file():
-        raise InvalidInput(f"artifact {path}", wanted="an existing file", found="none" if not file.exists() else "no file")
+        raise InvalidInput(
+            f"artifact {path}", wanted="an existing file", found="none" if not file.exists() else "no file"
+        )
     _say({"type": "artifact", "name": name or file.name, "path": str(file.resolve())})
 
 

@@ -94,12 +94,16 @@ def checked_key(kind: str, key: str) -> str:
     """`key` if it can name a parameter, metric or artifact."""
     if 0 < len(key) <= _KEY_LIMIT and key.isprintable() and key == key.strip():
         return key
-    raise InvalidInput(f"{kind} name", wanted=f"1 to {_KEY_LIMIT} printable characters without outer spaces", found=repr(key[:80]))
+    raise InvalidInput(
+        f"{kind} name", wanted=f"1 to {_KEY_LIMIT} printable characters without outer spaces", found=repr(key[:80])
+    )
 
 
 def changed_params(before: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters not yet written. Raises Conflict where one is written with another value."""
     for key, value in new.items():
         if key in before and before[key] != value:
-            raise Conflict(f"parameter {key}", wanted=f"its value {before[key]!r} (parameters never change)", found=repr(value))
+            raise Conflict(
+                f"parameter {key}", wanted=f"its value {before[key]!r} (parameters never change)", found=repr(value)
+            )
     return {key: value for key, value in new.items() if key not in before}

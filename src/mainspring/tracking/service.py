@@ -111,7 +111,9 @@ class TrackingService:
     ) -> list[Run]:
         """The project's newest runs, newest first."""
         with self._engines.sql.read() as connection:
-            return store.recent_runs(connection, principal.project, kind=kind, parent_id=parent_id, limit=min(limit, 1000))
+            return store.recent_runs(
+                connection, principal.project, kind=kind, parent_id=parent_id, limit=min(limit, 1000)
+            )
 
     @use_case(permissions.READ)
     def run(self, principal: Principal, run_id: str) -> RunDetail:
@@ -202,7 +204,9 @@ class TrackingService:
         if params:
             for key in params:
                 checked_key("parameter", key)
-            store.add_params(work, run_id, changed_params(store.params_of(work.connection, run_id), plain(dict(params))))
+            store.add_params(
+                work, run_id, changed_params(store.params_of(work.connection, run_id), plain(dict(params)))
+            )
         for point in points:
             checked_key("metric", point.key)
         store.add_points(work, run_id, points)
@@ -210,7 +214,9 @@ class TrackingService:
         new = {a.name: a for a in artifacts if known.get(checked_key("artifact", a.name)) != a.digest}
         for name in new:
             if name in known:
-                raise InvalidInput(f"artifact {name}", wanted="a new name", found="another artifact of that name in this run")
+                raise InvalidInput(
+                    f"artifact {name}", wanted="a new name", found="another artifact of that name in this run"
+                )
         store.add_artifacts(work, run_id, list(new.values()))
 
     def close_run(self, work: Work, run_id: str, status: Status) -> None:
@@ -245,7 +251,9 @@ class TrackingService:
     def _require_blob(self, principal: Principal, digest: str) -> None:
         with self._engines.sql.read() as connection:
             if not store.may_read(connection, principal.project, digest):
-                raise NotFound(f"artifact {digest}", wanted="one stored in this project", found="none", fix="Upload it first.")
+                raise NotFound(
+                    f"artifact {digest}", wanted="one stored in this project", found="none", fix="Upload it first."
+                )
 
 
 def _no_run(run_id: str) -> NotFound:

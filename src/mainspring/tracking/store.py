@@ -159,7 +159,13 @@ def params_of(connection: Connection, run_id: str) -> dict[str, Any]:
 def add_points(work: Work, run_id: str, values: Sequence[Point]) -> None:
     if values:
         rows = [
-            {"run_id": run_id, "key": p.key, "step": p.step, "time": p.time, "value": None if math.isnan(p.value) else p.value}
+            {
+                "run_id": run_id,
+                "key": p.key,
+                "step": p.step,
+                "time": p.time,
+                "value": None if math.isnan(p.value) else p.value,
+            }
             for p in values
         ]
         work.execute(insert(points), rows)

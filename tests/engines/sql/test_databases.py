@@ -10,6 +10,7 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,12 @@ def test_a_change_and_its_event_come_together(database: Database) -> None:
     with database.read() as connection:
         (event,) = ledger.read(connection, "default")
     assert ids(database) == ["a"]
-    assert (event.seq, event.kind, event.subjects, event.payload) == (1, "test.happened", {"thing_id": "a"}, {"note": "added"})
+    assert (event.seq, event.kind, event.subjects, event.payload) == (
+        1,
+        "test.happened",
+        {"thing_id": "a"},
+        {"note": "added"},
+    )
 
 
 def test_an_exception_leaves_neither(database: Database) -> None:
@@ -125,12 +131,12 @@ def test_a_lease_has_one_holder_until_it_ends(database: Database) -> None:
 
     def take(holder: str, seconds: float) -> bool:
         with database.write(ADA) as work:
-            return leases.take(work, "loop", holder, timedelta(seconds=seconds))
+            return leases.take(work.connection, work.now, "loop", holder, timedelta(seconds=seconds))
 
     assert take("one", 60) and take("one", 60)
     assert not take("two", 60)
     with database.write(ADA) as work:
-        leases.release(work, "loop", "one")
+        leases.release(work.connection, "loop", "one")
     assert take("two", -1) and take("one", 60), "a lease that has run out is anybody's"
 
 
@@ -171,7 +177,7 @@ def test_four_processes_never_fork_the_chain_and_a_killed_one_loses_nothing_ackn
         child.wait()
     stored = set(ids(database))
     # A line cut by the kill is no acknowledgement.
-    assert {a for a in acknowledged[:120]} <= stored and all("-" in a for a in acknowledged[:120])
+    assert set(acknowledged[:120]) <= stored and all("-" in a for a in acknowledged[:120])
     _assert_one_chain(database, len(stored))
     database.close()
 
@@ -180,7 +186,7 @@ def _assert_one_chain(database: Database, length: int) -> None:
     with database.read() as connection:
         found = ledger.read(connection, "default", limit=100_000)
     assert [event.seq for event in found] == list(range(1, length + 1))
-    assert all(after.previous_hash == before.hash for before, after in zip(found, found[1:], strict=False))
+    assert all(after.previous_hash == before.hash for before, after in pairwise(found))
 
 
 def test_a_file_that_is_no_database_is_told_as_corrupt(tmp_path: Path) -> None:

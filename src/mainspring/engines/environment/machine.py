@@ -51,4 +51,6 @@ def _gpus() -> list[dict[str, str]]:
     except (OSError, subprocess.SubprocessError):
         return []
     keys = ("name", "memory", "driver")
-    return [dict(zip(keys, (part.strip() for part in line.split(",")), strict=False)) for line in done.stdout.splitlines()]
+    return [
+        dict(zip(keys, (part.strip() for part in line.split(",")), strict=False)) for line in done.stdout.splitlines()
+    ]

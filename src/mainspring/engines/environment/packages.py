@@ -10,7 +10,7 @@ from importlib.metadata import distributions
 @cache
 def package_lock() -> str:
     """`python==X` and every installed distribution, sorted, one a line."""
-    found = {}
+    found: dict[str, str] = {}
     for distribution in distributions():
         name = distribution.metadata["Name"]
         # The first on the path is the one that is imported.

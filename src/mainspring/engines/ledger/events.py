@@ -48,6 +48,7 @@ events = Table(
     Column("time", Instant, nullable=False),
     Column("kind", String(80), nullable=False),
     Column("principal_id", String(64), nullable=False),
+    Column("subject", String(80), nullable=False),
     Column("subjects", Json, nullable=False),
     Column("edges", Json, nullable=False),
     Column("mac", String(64), nullable=False),
@@ -93,6 +94,7 @@ def append(
         "time": time,
         "kind": event.kind,
         "principal_id": principal_id,
+        "subject": event.subject(),
         "subjects": subjects,
         "edges": edges,
         "mac": payload_mac(payload, salt),
@@ -108,7 +110,18 @@ def append(
     else:
         connection.execute(insert(chains).values(project=project, seq=seq, hash=hash))
     return LoggedEvent(
-        project, seq, id, time, event.kind, principal_id, subjects, payload, tuple(edges), hash, previous_hash
+        project,
+        seq,
+        id,
+        time,
+        event.kind,
+        principal_id,
+        event.subject(),
+        subjects,
+        payload,
+        tuple(edges),
+        hash,
+        previous_hash,
     )
 
 
@@ -157,6 +170,7 @@ def _logged(row: Row[Any]) -> LoggedEvent:
         row.time,
         row.kind,
         row.principal_id,
+        row.subject,
         row.subjects,
         row.payload,
         tuple((source, relation, target) for source, relation, target in row.edges),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import Column, String, Table, delete, insert, select, update
+from sqlalchemy import Column, Connection, String, Table, delete, insert, select, update
 
-from mainspring.engines.sql.contract import Work
 from mainspring.engines.ledger.schema import Instant, id_column, metadata
 
 leases = Table(
@@ -18,18 +17,18 @@ leases = Table(
 )
 
 
-def take(work: Work, name: str, holder: str, span: timedelta) -> bool:
+def take(connection: Connection, now: datetime, name: str, holder: str, span: timedelta) -> bool:
     """Take or renew the lease inside the caller's transaction; False while another holds it."""
-    row = work.execute(select(leases.c.holder, leases.c.until).where(leases.c.name == name)).first()
+    row = connection.execute(select(leases.c.holder, leases.c.until).where(leases.c.name == name)).first()
     if row is None:
-        work.execute(insert(leases).values(name=name, holder=holder, until=work.now + span))
+        connection.execute(insert(leases).values(name=name, holder=holder, until=now + span))
         return True
-    if row.holder != holder and row.until > work.now:
+    if row.holder != holder and row.until > now:
         return False
-    work.execute(update(leases).where(leases.c.name == name).values(holder=holder, until=work.now + span))
+    connection.execute(update(leases).where(leases.c.name == name).values(holder=holder, until=now + span))
     return True
 
 
-def release(work: Work, name: str, holder: str) -> None:
+def release(connection: Connection, name: str, holder: str) -> None:
     """Give the lease up, if `holder` has it."""
-    work.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))
+    connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))

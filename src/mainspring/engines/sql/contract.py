@@ -35,7 +35,9 @@ class Work:
         self.now = clock.now()
         self.emitted: list[LoggedEvent] = []
 
-    def execute(self, statement: Executable, values: Sequence[dict[str, Any]] | dict[str, Any] | None = None) -> CursorResult[Any]:
+    def execute(
+        self, statement: Executable, values: Sequence[dict[str, Any]] | dict[str, Any] | None = None
+    ) -> CursorResult[Any]:
         return self.connection.execute(statement, values)
 
     def emit(self, event: Event, *, project: str | None = None) -> LoggedEvent:

@@ -121,11 +121,15 @@ class SqliteDatabase(Database):
         said = _said(error)
         subject = f"database {self.path}"
         if "locked" in said or "busy" in said:
-            return TimedOut(subject, wanted=f"the write lock within {self._wait_s:g} s", found="another writer", fix="Retry.")
+            return TimedOut(
+                subject, wanted=f"the write lock within {self._wait_s:g} s", found="another writer", fix="Retry."
+            )
         if "malformed" in said or "not a database" in said:
             return Corrupt(subject, wanted="an intact file", found=said, fix="Restore it from a backup.")
         if "full" in said:
-            return EngineUnavailable(subject, wanted="room to write", found="a full disk", fix="Free some space; nothing was changed.")
+            return EngineUnavailable(
+                subject, wanted="room to write", found="a full disk", fix="Free some space; nothing was changed."
+            )
         return EngineUnavailable(subject, wanted="an answer", found=said, fix="See `mainspring doctor`.")
 
 

@@ -45,7 +45,9 @@ class ActiveRun:
             match message["type"]:
                 case "metric":
                     at = datetime.fromtimestamp(message["time"], UTC)
-                    self._points.append(plain({"key": message["key"], "value": message["value"], "step": message["step"], "time": at}))
+                    self._points.append(
+                        plain({"key": message["key"], "value": message["value"], "step": message["step"], "time": at})
+                    )
                     waited = time.monotonic() - self._sent_at
                     if len(self._points) >= _FLUSH_POINTS or waited >= _FLUSH_S:
                         self._send()
