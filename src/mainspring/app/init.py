@@ -6,6 +6,7 @@ from the manifest and not guessed a second time, and a file that cannot be read 
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -16,10 +17,11 @@ from typing import Annotated, Any
 import typer
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mainspring import not_null
 from mainspring.data.client import apply, ingest
 from mainspring.data.definitions import dataset, timestamp
 from mainspring.data.model import EVENT_TIME
-from mainspring.kernel.errors import AlreadyExists, InvalidInput, NotFound, SchemaMismatch
+from mainspring.kernel.errors import AlreadyExists, InvalidInput, NotFound
 from mainspring.surfaces.cli import Group, Session
 from mainspring.surfaces.client import connect
 
@@ -38,6 +40,7 @@ class Plan:
     """
 
     name: str
+    model: str
     source: str
     target: str
     time: str | None
@@ -88,14 +91,13 @@ def init(
 
 
 def _ingested(place: Path, name: str, data: Path, target: str, time: str | None) -> dict[str, Any]:
-    definition = dataset(name, source=data.resolve(), time=timestamp(time) if time else None)
+    # The very definition the project file will hold: its first run finds the data applied and ingested.
+    when = timestamp(time) if time else None
+    definition = dataset(name, source=data.resolve(), time=when, checks=[not_null(target)])
     with connect(place / ".mainspring") as client:
         apply(client, [definition], folder=place)
         version = ingest(client, definition)["version"]
         manifest: dict[str, Any] = client.get(f"/data/versions/{version['id']}/manifest")
-    columns = [column["name"] for column in manifest["columns"]]
-    if target not in columns:
-        raise SchemaMismatch(f"target {target}", wanted="one of " + ", ".join(columns), found="no column of that name")
     if manifest["rows"] < _FEW_ROWS:
         raise InvalidInput(f"data {data}", wanted=f"at least {_FEW_ROWS} good rows", found=str(manifest["rows"]))
     return manifest
@@ -118,17 +120,14 @@ def _planned(name: str, data: Path, target: str, time: str | None, manifest: Map
     if not features:
         raise InvalidInput(f"data {data}", wanted="at least one column to predict from", found=str(left_out))
     source = str(data.resolve())
-    return Plan(name, source, target, time, features, categories, left_out, positive, is_classifier)
+    return Plan(
+        name, name.replace("_", "-"), source, target, time, features, categories, left_out, positive, is_classifier
+    )
 
 
 def _task(target: str, kind: str, profile: Mapping[str, Any]) -> tuple[bool, str | int | bool | None]:
     """(is it a classification, its positive label): two values are labels, other numbers are predicted as such."""
     distinct = profile["distinct"]
-    if profile["nulls"]:
-        found = f"{profile['nulls']} rows without one"
-        raise InvalidInput(
-            f"target {target}", wanted="a value in every row", found=found, fix="Remove those rows first."
-        )
     if distinct < 2:
         raise InvalidInput(f"target {target}", wanted="at least two values", found=str(distinct))
     if kind == "boolean":
@@ -165,7 +164,14 @@ def _write(place: Path, plan: Plan) -> None:
         autoescape=False,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    templates.filters["literal"] = _literal
     for file in ("project.py", "README.md", ".gitignore"):
         text = templates.get_template(f"{file}.j2").render(plan=plan)
         (place / file).write_text(text, encoding="utf-8")
+
+
+def _literal(value: str | int | bool) -> str:
+    """A Python literal; texts in double quotes, as formatters want them."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

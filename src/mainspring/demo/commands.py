@@ -42,7 +42,12 @@ def demo(
     )
     result = pipeline.run(client=client)
     detail = client.get(f"/pipelines/runs/{result.id}")
-    version = client.get("/registry/models/bike-demand/versions/@challenger")
+    version = client.get("/registry/versions/bike-demand@challenger")
+    if version["conversion"]["state"] == "pending":
+        session.note("compiling to ONNX, in a process of its own ...")
+        client.wait(version["conversion"]["job_id"])
+        version = client.get("/registry/versions/bike-demand@challenger")
+    gate = client.get(f"/registry/gates/{version['gate_id']}")
     told = {
         "seconds": round(time.monotonic() - began, 2),
         "run": result.id,
@@ -51,7 +56,7 @@ def demo(
         "steps_cacheable": sum(step["kind"] == "step" for step in detail["steps"]),
         "version": f"bike-demand:{version['number']}",
         "version_id": version["id"],
-        "gate": version["gate"],
+        "gate": gate,
         "conversion": version["conversion"],
         "audit_ok": all(report["fault"] is None for report in client.post("/audit/verify")),
         "home": str(client.home),

@@ -196,6 +196,7 @@ def summary(version: ModelVersion) -> dict[str, Any]:
         "id": version.id,
         "model": version.model,
         "number": version.number,
+        "artifact_digest": version.artifact_digest,
         "aliases": version.aliases,
         "metrics": version.profile.metrics,
         "conversion": version.conversion.state,

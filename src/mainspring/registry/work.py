@@ -135,8 +135,8 @@ def convert_and_compare(
 ) -> dict[str, Any]:
     """Convert a model to ONNX at `out_path` and compare both on rows; what came of it, in JSON's types.
 
-    tables   files of rows: the first that has the model's columns and enough rows is compared on, else
-             the longest that has them, else `sample_input`.
+    tables   files of rows, nearest first: those that have the model's columns are compared on until
+             there are enough rows; where none has them, `sample_input`.
     state    "equal" where every row agrees within tolerance; "differs"; or "not_convertible", with
              `reason`, where no converter can, or the result cannot be opened and run.
     """
@@ -187,17 +187,21 @@ def _converter(model: Model) -> Any:
 
 
 def _rows(tables: Sequence[Path], columns: Sequence[str]) -> pa.Table | None:
-    """Rows to compare on, at most MOST_ROWS; None where no table has all the columns."""
-    longest: pa.Table | None = None
+    """Rows to compare on, from the nearest tables until there are enough, at most MOST_ROWS.
+
+    None where no table has all the columns.
+    """
+    parts: list[pa.Table] = []
     for path in tables:
         rows = _table(path)
-        if rows is None or not set(columns) <= set(rows.column_names) or not rows.num_rows:
+        if rows is None or not set(columns) <= set(rows.column_names):
             continue
-        if longest is None or rows.num_rows > longest.num_rows:
-            longest = rows
-        if longest.num_rows >= ENOUGH_ROWS:
-            return longest.slice(0, MOST_ROWS)
-    return longest
+        parts.append(rows.select(list(columns)))
+        if sum(part.num_rows for part in parts) >= ENOUGH_ROWS:
+            break
+    if not any(part.num_rows for part in parts):
+        return None
+    return pa.concat_tables(parts, promote_options="permissive").slice(0, MOST_ROWS)
 
 
 def _table(path: Path) -> pa.Table | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,12 +148,27 @@ def guarded(session: Session, action: Callable[[], Any]) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except Exception as error:  # noqa: BLE001 (the outermost place: a person gets words, the file has the rest)
+        _print_error(session, _unexpected(error))
+        return 1
     finally:
         session.close()
 
 
 def exit_code(error: errors.MainspringError) -> int:
     return next((EXIT[family] for family in type(error).__mro__ if family in EXIT), 1)
+
+
+def _unexpected(error: Exception) -> errors.MainspringError:
+    """A fault of ours in words; its traceback goes to a file, for the report."""
+    with tempfile.NamedTemporaryFile("w", prefix="mainspring-", suffix=".log", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    return errors.MainspringError(
+        "mainspring",
+        wanted="to do this",
+        found=f"an unexpected {type(error).__name__}: {error}",
+        fix=f"This is a fault of mainspring's; its traceback is in {file.name}.",
+    )
 
 
 def _print_error(session: Session, error: errors.MainspringError) -> None:
