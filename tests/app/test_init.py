@@ -44,7 +44,9 @@ def days(count: int) -> list[str]:
 
 def test_a_number_over_time_becomes_a_regression(tmp_path: Path) -> None:
     x = numbers(300)
-    file = write(tmp_path / "my sales.csv", {"when": days(300), "x": x, "id": list(range(300)), "y": [3 * v for v in x]})
+    file = write(
+        tmp_path / "my sales.csv", {"when": days(300), "x": x, "id": list(range(300)), "y": [3 * v for v in x]}
+    )
     code, told, _ = mainspring(tmp_path, "init", "--data", str(file), "--target", "y", "--time", "when")
     assert (code, told["features"]) == (0, ["x"])
     assert set(told["left_out"]) == {"when", "id"}

@@ -85,21 +85,29 @@ def test_what_was_acknowledged_is_there_and_a_rerun_finishes(worker: Worker, tmp
         assert numbers == list(range(1, KILLS + 3)), "a version is missing or was made twice"
         models = sorted(version["number"] for version in client.get("/registry/versions", model="killed", limit=1000))
         assert models == list(range(1, len(models) + 1))
-        assert len({version["artifact_digest"] for version in client.get("/registry/versions", model="killed", limit=1000)}) == len(models)
+        assert len(
+            {version["artifact_digest"] for version in client.get("/registry/versions", model="killed", limit=1000)}
+        ) == len(models)
     assert killed_in["in the run"] >= 5, f"the moments must reach into the run: {killed_in}"
 
 
 def _phase(code: int, acknowledged: dict[str, str]) -> str:
     if code == 0:
         return "never"
-    return "after the run" if "run" in acknowledged else "in the run" if "dataset" in acknowledged else "before the data"
+    return (
+        "after the run" if "run" in acknowledged else "in the run" if "dataset" in acknowledged else "before the data"
+    )
 
 
 def require_whole(client: Client, acknowledged: dict[str, str]) -> None:
     """Every chain verifies, everything visible can be read whole, and what was acknowledged is visible."""
     for report in client.post("/audit/verify"):
         assert report["fault"] is None, report
-    versions = {version["id"]: version for version in client.get("/data/datasets/killed/versions")} if _has_data(client) else {}
+    versions = (
+        {version["id"]: version for version in client.get("/data/datasets/killed/versions")}
+        if _has_data(client)
+        else {}
+    )
     newest = max(versions.values(), key=lambda version: version["number"], default=None)
     if newest is not None:
         assert len(client.get(f"/data/versions/{newest['id']}/rows", limit=1000)) == newest["rows"]
