@@ -72,9 +72,9 @@ def test_labels_and_names_that_need_care_become_a_classification(tmp_path: Path)
     assert code == 0, errors
     assert told["predicts"] == "bought (the chance of 'yes')"
     assert ast.parse((tmp_path / "odd" / "project.py").read_text())
-    code, run, errors = mainspring(tmp_path / "odd", "run", "odd", "--compute", "inline")
+    code, _, errors = mainspring(tmp_path / "odd", "run", "odd", "--compute", "inline")
     assert code == 0, errors
-    code, version, _ = mainspring(tmp_path / "odd", "model", "show", "odd@challenger")
+    _, version, _ = mainspring(tmp_path / "odd", "model", "show", "odd@challenger")
     assert version["profile"]["metrics"]["auc_roc"] > 0.95
 
 

@@ -111,6 +111,9 @@ _AT = select(steps).where(
     steps.c.ordinal == bindparam("of_ordinal"),
 )
 _BEAT = update(runs).where(runs.c.id == bindparam("of_id")).values(heartbeat_at=bindparam("at"))
+_STEP = select(steps).where(steps.c.project == bindparam("of_project"), steps.c.id == bindparam("of_id"))
+_ENDING = ("status", "outputs", "facts", "attempts", "error", "log", "is_deterministic", "ended_at")
+_END_STEP = update(steps).where(steps.c.id == bindparam("of_id")).values({n: bindparam(n) for n in _ENDING})
 _ADD_STEP = insert(steps)
 
 
@@ -194,7 +197,7 @@ def add_step(work: Work, step: StepRun) -> None:
 
 
 def end_step(work: Work, step_id: str, **values: Any) -> None:
-    work.execute(update(steps).where(steps.c.id == step_id).values(ended_at=work.now, **values))
+    work.execute(_END_STEP, {"of_id": step_id, "ended_at": work.now, **values})
 
 
 def end_open_steps(work: Work, run_id: str, status: str) -> None:
@@ -204,7 +207,7 @@ def end_open_steps(work: Work, run_id: str, status: str) -> None:
 
 
 def step(connection: Connection, project: str, id: str) -> StepRun | None:
-    row = connection.execute(select(steps).where(steps.c.project == project, steps.c.id == id)).first()
+    row = connection.execute(_STEP, {"of_project": project, "of_id": id}).first()
     return _step(row) if row else None
 
 

@@ -153,6 +153,15 @@ class TrackingService:
         self._require_blob(principal, digest)
         return self._engines.blobs.chunks(digest)
 
+    def keep(self, work: Work, blob: Blob) -> None:
+        """Make a stored blob an artifact of the project, inside the caller's transaction."""
+        store.add_upload(work, blob.digest, blob.size_bytes)
+
+    def require_kept(self, work: Work, digest: str) -> None:
+        """Raise NotFound for a blob this project never stored: knowing a digest opens nothing."""
+        if not store.may_read(work.connection, work.principal.project, digest):
+            raise _no_artifact(digest)
+
     def open_run(
         self,
         work: Work,
@@ -251,9 +260,11 @@ class TrackingService:
     def _require_blob(self, principal: Principal, digest: str) -> None:
         with self._engines.sql.read() as connection:
             if not store.may_read(connection, principal.project, digest):
-                raise NotFound(
-                    f"artifact {digest}", wanted="one stored in this project", found="none", fix="Upload it first."
-                )
+                raise _no_artifact(digest)
+
+
+def _no_artifact(digest: str) -> NotFound:
+    return NotFound(f"artifact {digest}", wanted="one stored in this project", found="none", fix="Upload it first.")
 
 
 def _no_run(run_id: str) -> NotFound:

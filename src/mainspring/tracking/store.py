@@ -17,6 +17,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    bindparam,
     func,
     insert,
     select,
@@ -87,6 +88,20 @@ uploads = Table(
     Column("project", String(64), primary_key=True),
     Column("digest", String(64), primary_key=True),
     Column("size_bytes", BigInteger, nullable=False),
+)
+
+
+# Built once: steps keep an output or two each, and building the statements would cost more than running them.
+_UPLOAD = select(uploads.c.digest).where(
+    uploads.c.project == bindparam("of_project", type_=String), uploads.c.digest == bindparam("of_digest", type_=String)
+)
+_ADD_UPLOAD = insert(uploads).from_select(
+    ["project", "digest", "size_bytes"],
+    select(
+        bindparam("of_project", type_=String),
+        bindparam("of_digest", type_=String),
+        bindparam("of_size", type_=BigInteger),
+    ).where(~_UPLOAD.exists()),
 )
 
 
@@ -204,14 +219,12 @@ def artifacts_of(connection: Connection, run_id: str) -> list[Artifact]:
 
 def add_upload(work: Work, digest: str, size_bytes: int) -> None:
     """Remember that the project may read this blob: knowing a digest alone opens nothing."""
-    project = work.principal.project
-    if not may_read(work.connection, project, digest):
-        work.execute(insert(uploads).values(project=project, digest=digest, size_bytes=size_bytes))
+    given = {"of_project": work.principal.project, "of_digest": digest, "of_size": size_bytes}
+    work.execute(_ADD_UPLOAD, given)
 
 
 def may_read(connection: Connection, project: str, digest: str) -> bool:
-    query = select(uploads.c.digest).where(uploads.c.project == project, uploads.c.digest == digest)
-    return connection.execute(query).first() is not None
+    return connection.execute(_UPLOAD, {"of_project": project, "of_digest": digest}).first() is not None
 
 
 def _run(row: Row[Any]) -> Run:

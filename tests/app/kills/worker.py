@@ -49,7 +49,7 @@ def main() -> None:
                 with connect(asked["home"]) as client:
                     work(client, Path(asked["folder"]), asked["number"])
                 os._exit(0)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 (the last frame of this process)
                 os.write(2, f"{type(error).__name__}: {error}\n".encode())
                 os._exit(1)
         os.write(1, f"{json.dumps({'child': child})}\n".encode())

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from mainspring.engines.blobs.contract import CHUNK, Blob, Blobs, checked_name, sha256_of
 from mainspring.kernel.errors import Corrupt, EngineUnavailable, NotFound
+from mainspring.kernel.ids import new_id
 
 
 def open_engine(home: Path, *, durability: str = "process") -> Blobs:
@@ -37,18 +37,18 @@ class FolderBlobs(Blobs):
         blob = Blob(hashlib.sha256(data).hexdigest(), len(data))
         _require(expected, blob.digest)
         if not self._place(blob.digest).exists():
-            handle, name = tempfile.mkstemp(dir=self._incoming)
-            with _removed_on_error(name), os.fdopen(handle, "wb") as file:
+            name = self._fresh()
+            with _removed_on_error(name), _created(name) as file:
                 file.write(data)
                 self._settle(file)
             self._move(name, blob.digest)
         return blob
 
     def _put_stream(self, stream: BinaryIO, expected: str | None) -> Blob:
-        handle, name = tempfile.mkstemp(dir=self._incoming)
+        name = self._fresh()
         hasher, size = hashlib.sha256(), 0
         with _removed_on_error(name):
-            with os.fdopen(handle, "wb") as file:
+            with _created(name) as file:
                 while piece := stream.read(CHUNK):
                     hasher.update(piece)
                     size += len(piece)
@@ -66,9 +66,15 @@ class FolderBlobs(Blobs):
 
     def _move(self, name: str, digest: str) -> None:
         place = self._place(digest)
-        place.parent.mkdir(exist_ok=True)
-        os.chmod(name, 0o440)
-        os.replace(name, place)
+        try:
+            os.replace(name, place)
+        except FileNotFoundError:
+            place.parent.mkdir(exist_ok=True)
+            os.replace(name, place)
+
+    def _fresh(self) -> str:
+        """A name nobody else writes to: ids are unique over processes and threads."""
+        return str(self._incoming / new_id())
 
     def read(self, digest: str) -> bytes:
         with self._explained():
@@ -112,6 +118,11 @@ class FolderBlobs(Blobs):
                 found=error.strerror or str(error),
                 fix="Free some space or mend the folder's permissions; no blob was changed.",
             ) from error
+
+
+def _created(name: str) -> BinaryIO:
+    # Read-only from the beginning: a blob never changes, and no later call has to say so.
+    return os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o440), "wb")
 
 
 @contextlib.contextmanager

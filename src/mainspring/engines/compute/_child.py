@@ -35,12 +35,20 @@ THREAD_VARIABLES = (
 )
 
 
-def run_and_exit(channel: socket.socket, log: int, cpu: int, parent: int, libraries: ThreadpoolController) -> NoReturn:
-    """Never returns into the zygote's frames, whatever happens."""
+ORDER_SIZE = 4
+"""Bytes of an order: the task's cpu; its channel and its log come along as descriptors."""
+
+
+def wait_and_exit(orders: socket.socket, parent: int, libraries: ThreadpoolController) -> NoReturn:
+    """Wait for the one order, carry it out. Never returns into the zygote's frames, whatever happens."""
     code = NO_ANSWER
     try:
-        _separate(log, parent)
-        _answer(channel, cpu, libraries)
+        _separate(parent)
+        data, descriptors, _flags, _address = socket.recv_fds(orders, ORDER_SIZE, 2)
+        orders.close()
+        if len(descriptors) == 2:
+            _print_into(descriptors[1])
+            _answer(socket.socket(fileno=descriptors[0]), int.from_bytes(data, "big"), libraries)
         code = 0
     except BaseException:  # noqa: BLE001 - the last frame of this process
         with contextlib.suppress(Exception):
@@ -54,8 +62,8 @@ def run_and_exit(channel: socket.socket, log: int, cpu: int, parent: int, librar
         os._exit(code)
 
 
-def _separate(log: int, parent: int) -> None:
-    """A session of its own, gone with the zygote, printing into the log."""
+def _separate(parent: int) -> None:
+    """A session of its own, gone with the zygote."""
     os.setsid()
     _proc.die_with_parent(signal.SIGKILL)
     if os.getppid() != parent:
@@ -65,6 +73,13 @@ def _separate(log: int, parent: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # If the kernel has to kill for memory, let it be this process and not the driver.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("500")
+    _forget_random_state()
+
+
+def _print_into(log: int) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(log, 1)
@@ -77,9 +92,6 @@ def _separate(log: int, parent: int) -> None:
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     faulthandler.enable(2)
-    # If the kernel has to kill for memory, let it be this process and not the driver.
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write("500")
 
 
 def _answer(channel: socket.socket, cpu: int, libraries: ThreadpoolController) -> None:
@@ -111,7 +123,6 @@ def _settle_in(setting: dict[str, Any], cpu: int, libraries: ThreadpoolControlle
     if cpu != 1:
         # The variables come too late for libraries the zygote has loaded with one thread.
         libraries.limit(limits=cpu)
-    _forget_random_state()
 
 
 def _replace_environment(wanted: dict[str, str]) -> None:

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from mainspring.engines.compute import _proc, _wire
+from mainspring.engines.compute import _child, _proc, _wire
 from mainspring.engines.compute._outcomes import Cause, Ending
 
 PRELOADED = (
@@ -91,6 +91,15 @@ class _Running:
     kill_at: float | None = None
 
 
+@dataclass
+class _Spare:
+    """A process forked ahead of its task: a fork costs milliseconds, an order to one that waits does not."""
+
+    pid: int
+    orders: socket.socket
+    shared_bytes: int
+
+
 class Zygote:
     def __init__(self, requests: socket.socket) -> None:
         from threadpoolctl import ThreadpoolController
@@ -98,6 +107,7 @@ class Zygote:
         _proc.adopt_orphans()
         self._requests = requests
         self._running: dict[int, _Running] = {}
+        self._spare: _Spare | None = None
         self._serving = True
         self._selector = selectors.DefaultSelector()
         self._watch(requests, self._accept)
@@ -119,6 +129,9 @@ class Zygote:
     def serve(self) -> None:
         """Until the driver is gone or has had enough; then nothing of ours is left."""
         while self._serving:
+            if self._spare is None:
+                with contextlib.suppress(OSError):
+                    self._spare = self._forked()
             for key, _events in self._selector.select(self._patience_s()):
                 key.data()
             self._enforce(time.monotonic())
@@ -160,25 +173,39 @@ class Zygote:
 
     def _fork(self, data: bytes, channel: socket.socket, log: int, control: socket.socket) -> None:
         cpu, timeout_s, memory_bytes = _wire.unpack_request(data)
-        zygote, started_at = os.getpid(), time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            self._leave_to_child(control)
-            from mainspring.engines.compute import _child
-
-            _child.run_and_exit(channel, log, cpu, zygote, self._libraries)
+        order, descriptors = cpu.to_bytes(_child.ORDER_SIZE, "big"), [channel.fileno(), log]
+        spare, self._spare = self._spare or self._forked(), None
+        started_at = time.monotonic()
+        try:
+            socket.send_fds(spare.orders, [order], descriptors)
+        except OSError:
+            # Somebody killed it while it waited.
+            spare = self._forked()
+            socket.send_fds(spare.orders, [order], descriptors)
+        spare.orders.close()
         deadline = started_at + timeout_s if timeout_s else None
-        running = _Running(pid, control, started_at, deadline, memory_bytes, shared_bytes=_proc.resident_bytes(pid))
-        self._running[pid] = running
-        _tell(control, json.dumps({"pid": pid}).encode())
+        running = _Running(spare.pid, control, started_at, deadline, memory_bytes, spare.shared_bytes)
+        self._running[spare.pid] = running
+        _tell(control, json.dumps({"pid": spare.pid}).encode())
         self._watch(control, lambda: self._obey(running))
 
-    def _leave_to_child(self, control: socket.socket) -> None:
+    def _forked(self) -> _Spare:
+        zygote = os.getpid()
+        mine, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            mine.close()
+            self._leave_to_child()
+            _child.wait_and_exit(theirs, zygote, self._libraries)
+        theirs.close()
+        return _Spare(pid, mine, shared_bytes=_proc.resident_bytes(pid))
+
+    def _leave_to_child(self) -> None:
         """Close our ends in the child, or other tasks' drivers could not see us die."""
         self._selector.close()
         for running in self._running.values():
             running.control.close()
-        for mine in (control, self._requests, self._deaths, self._wakeup):
+        for mine in (self._requests, self._deaths, self._wakeup):
             mine.close()
 
     def _obey(self, running: _Running) -> None:
@@ -235,6 +262,9 @@ class Zygote:
                 _signal_group(pid, signal.SIGKILL)
             _pid, status, usage = os.wait4(pid, 0)
             running = self._running.pop(pid, None)
+            if self._spare is not None and self._spare.pid == pid:
+                self._spare.orders.close()
+                self._spare = None
             if running is not None:
                 self._bury(running, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT)
         self._end_strangers()
@@ -259,14 +289,18 @@ class Zygote:
 
         A living task adopts its own, so whoever is our child without being a task has lost one.
         """
+        waiting = self._spare.pid if self._spare else None
         for pid in _proc.children(os.getpid()):
-            if pid not in self._running:
+            if pid not in self._running and pid != waiting:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
     def _end_everything(self) -> None:
         for running in self._running.values():
             self._kill(running, "cancelled")
+        if self._spare is not None:
+            self._spare.orders.close()
+            _signal_group(self._spare.pid, signal.SIGKILL)
         give_up_at = time.monotonic() + _LAST_RITES_S
         while time.monotonic() < give_up_at and _has_children():
             self._reap()
@@ -311,7 +345,7 @@ def _tell(control: socket.socket, line: bytes) -> None:
 
 def _preload(modules: Iterable[str]) -> None:
     """Import them; one that is not installed is passed over."""
-    for name in (*modules, "mainspring.engines.compute._child"):
+    for name in modules:
         try:
             importlib.import_module(name)
         except ImportError:

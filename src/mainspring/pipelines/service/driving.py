@@ -129,13 +129,12 @@ class Driving:
         The answer is the run, which says whether its end is wanted, and the claimed steps: running,
         or cached where an earlier execution stands for them.
         """
-        for finish in told.finishes:
-            self._steps.store_contents(principal, finish)
+        stored = [self._steps.store_contents(finish) for finish in told.finishes]
         with self._engines.sql.write(principal) as work:
             run = self._live(work, run_id)
             self._steps.reuse(work, run, told.reuses)
-            for finish in told.finishes:
-                self._steps.end(work, run, finish)
+            for finish, blobs in zip(told.finishes, stored, strict=True):
+                self._steps.end(work, run, finish, blobs)
             return run, [self._steps.begin(work, run, claim) for claim in told.claims]
 
     @use_case(permissions.REPORT)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from mainspring.engines.assembly import Engines
+from mainspring.engines.blobs.contract import Blob
 from mainspring.engines.sql.contract import Work
 from mainspring.kernel.canonical import digest
-from mainspring.kernel.errors import AlreadyExists, Corrupt, InvalidInput, NotFound
-from mainspring.kernel.principals import Principal
+from mainspring.kernel.errors import AlreadyExists, InvalidInput, NotFound
 from mainspring.pipelines import store
 from mainspring.pipelines.events import StepFinished, StepReused
 from mainspring.pipelines.model.runs import DONE, Run, RunId, StepId, StepRun
@@ -70,27 +69,25 @@ class Steps:
     def has_outputs(self, step: StepRun) -> bool:
         return all(self._engines.blobs.has(output["digest"]) for output in step.outputs)
 
-    def store_contents(self, principal: Principal, finish: Finish) -> None:
-        """Keep the outputs' bytes; before the unit of work, since it may take long.
+    def store_contents(self, finish: Finish) -> list[Blob]:
+        """Store the bytes that came along; before the unit of work, since it may take long.
 
-        Raises InvalidInput for outputs of a step that did not succeed, Corrupt, NotFound.
+        Raises InvalidInput for outputs of a step that did not succeed, Corrupt.
         """
         if finish.outputs and finish.status != "succeeded":
             raise InvalidInput(f"step {finish.step_id}", wanted="outputs of a step that succeeded", found=finish.status)
-        for claimed, content in finish.contents.items():
-            if hashlib.sha256(content).hexdigest() != claimed:
-                raise Corrupt(f"output {claimed}", wanted="bytes of that digest", found="others")
-        if finish.log and finish.log["digest"] in finish.contents:
-            self._tracking.put_artifact(principal, finish.contents[finish.log["digest"]])
-        for output in finish.outputs:
-            if output.digest in finish.contents:
-                self._tracking.put_artifact(principal, finish.contents[output.digest], expected=output.digest)
-            elif not self._engines.blobs.has(output.digest):
-                fix = "Upload them first."
-                raise NotFound(f"output {output.name}", wanted="its bytes uploaded", found="none", fix=fix)
+        return [self._engines.blobs.put(content, expected=claimed) for claimed, content in finish.contents.items()]
 
-    def end(self, work: Work, run: Run, finish: Finish) -> None:
-        """Record how a step ended; saying it twice changes nothing."""
+    def end(self, work: Work, run: Run, finish: Finish, stored: Sequence[Blob]) -> None:
+        """Record how a step ended; saying it twice changes nothing.
+
+        Raises NotFound for an output whose bytes neither came along nor were uploaded before.
+        """
+        for blob in stored:
+            self._tracking.keep(work, blob)
+        for output in finish.outputs:
+            if output.digest not in finish.contents:
+                self._tracking.require_kept(work, output.digest)
         step = self.of_run(work, run.id, finish.step_id)
         if step.status != "running":
             return
