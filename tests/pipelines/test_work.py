@@ -66,5 +66,6 @@ def test_a_logged_file_is_kept_as_it_was(tmp_path: Path):
 
     with listening(heard.append):
         perform(step, {}, _promise({"output": None}), tmp_path)
-    assert Path(heard[0]["path"]).read_text() == "first"
+    (kept,) = (message for message in heard if message["type"] == "artifact")
+    assert Path(kept["path"]).read_text() == "first"
     assert heard[1]["key"] == "mae"

@@ -58,7 +58,7 @@ def train(rows: pa.Table, learning_rate: float = 0.1) -> ms.Regressor:
 
 @ms.step
 def evaluate(model: ms.Regressor, rows: pa.Table) -> ms.Predictions:
-    """Errors of one day go together: a resampling of days, not of hours, gives the interval."""
+    """Errors of one day go together: days, not hours, are what the interval counts."""
     return ms.Predictions(rows["cnt"], model.predict(rows), blocks=rows["dteday"])
 
 

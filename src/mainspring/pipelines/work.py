@@ -17,6 +17,7 @@ from typing import Any
 
 from mainspring.kernel.errors import InvalidInput, StepFailed
 from mainspring.kernel.reporting import listening, report
+from mainspring.kernel.seeds import seeded
 from mainspring.pipelines.materializers.contract import materializer, name_for
 from mainspring.pipelines.model.types import described, matches, shown
 
@@ -63,16 +64,19 @@ class Promise:
 
 
 def perform(
-    function: Callable[..., Any], arguments: Mapping[str, Any], promise: Promise, folder: Path
+    function: Callable[..., Any], arguments: Mapping[str, Any], promise: Promise, folder: Path, seed: int = 0
 ) -> list[Written]:
     """Call `function` and write its outputs into `folder`, which exists and is this attempt's own.
 
     arguments  values, and `Stored` for those in files, also within lists, tuples and dictionaries.
+    seed       what the random generators are set to while it runs; reported, and put back afterwards.
     Raises     StepFailed where the function breaks its promise; whatever the function raises.
     """
     loaded = {name: _given(promise, name, value) for name, value in arguments.items()}
-    with listening(_keeping_files(folder)):
-        value = function(**loaded)
+    with seeded(seed) as seeds:
+        report({"type": "seeds", "values": seeds})
+        with listening(_keeping_files(folder)):
+            value = function(**loaded)
     return [_write(promise, name, item, folder) for name, item in _outputs(promise, value).items()]
 
 

@@ -58,7 +58,7 @@ class Session:
     project: str | None = None
     json: bool = False
     console: Console = field(default_factory=lambda: _console())
-    notes: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    notes: Console = field(default_factory=lambda: _console(stderr=True))
     _client: Client | None = None
 
     @property
@@ -92,9 +92,10 @@ class Session:
             self._client = None
 
 
-def _console() -> Console:
-    """Standard output; wide where it is no terminal, so that nothing is cut for whoever pipes it on."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+def _console(*, stderr: bool = False) -> Console:
+    """A console; wide where it is no terminal, so that nothing is cut for whoever pipes it on."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _PIPE_WIDTH)
 
 
 class Group:

@@ -39,6 +39,7 @@ class Records:
     params: dict[str, Any] = field(default_factory=dict)
     points: list[dict[str, Any]] = field(default_factory=list)
     artifacts: list[dict[str, Any]] = field(default_factory=list)
+    seeds: dict[str, int] = field(default_factory=dict)
     has_begun: bool = False
 
     def hear(self, message: dict[str, Any]) -> None:
@@ -50,6 +51,8 @@ class Records:
                 self.points.append(plain(point))
                 if len(self.points) >= _MOST_POINTS:
                     self.send()
+            case "seeds":
+                self.seeds = message["values"]
             case "params":
                 self.params |= changed_params(self.params, plain(message["values"]))
             case "artifact":
@@ -71,19 +74,22 @@ class Records:
 
     def to_json(self) -> dict[str, Any]:
         told = {"params": plain(self.params), "points": self.points, "artifacts": self.artifacts}
-        return {**told, "has_begun": self.has_begun} if self.has_begun or any(told.values()) else {}
+        facts = {"facts": {"seeds": self.seeds}} if self.seeds else {}
+        return {**told, **facts, "has_begun": self.has_begun} if self.has_begun or any(told.values()) else facts
 
 
 @dataclass
 class Attempts:
     """Runs one step to its end: attempts, pauses between them, and a second execution to compare with.
 
+    seed       derived from the step's key: the same code and inputs draw the same numbers.
     cancelled  set when the run is to stop; running attempts are cancelled through `on_task`.
     """
 
     compute: Compute
     node: Node
     step: Step[Any, Any]
+    seed: int
     records: Records
     folder: Path
     log: Path
@@ -139,7 +145,13 @@ class Attempts:
             id=self.node.id,
             name=f"step {self.node.label}",
             function=work.perform,
-            arguments={"function": self.step.fn, "arguments": arguments, "promise": promise, "folder": folder},
+            arguments={
+                "function": self.step.fn,
+                "arguments": arguments,
+                "promise": promise,
+                "folder": folder,
+                "seed": self.seed,
+            },
             log_path=self.log,
             cpu=min(self.step.resources.cpu, self.compute.capacity_cpu),
             memory_bytes=self.step.resources.memory_bytes if isolates else None,

@@ -56,7 +56,7 @@ class Execution:
         if answer["status"] == "cached":
             node.reused = answer["reused"]
             return _pieces(driver, node, answer["outputs"])
-        return _execute(driver, node, step, ready.arguments(driver.files))
+        return _execute(driver, node, int(parts.key[:8], 16), ready.arguments(driver.files))
 
     def _trace(self, step: Step[Any, Any]) -> Trace:
         if step not in self._traces:
@@ -86,12 +86,13 @@ def _types(step: Step[Any, Any]) -> dict[str, str]:
     return given | {f"-> {name}": described(annotation) for name, annotation in signature.outputs.items()}
 
 
-def _execute(driver: Driver, node: Node, step: Step[Any, Any], arguments: Mapping[str, Any]) -> Mapping[str, Piece]:
+def _execute(driver: Driver, node: Node, seed: int, arguments: Mapping[str, Any]) -> Mapping[str, Piece]:
+    step: Step[Any, Any] = node.request.step
     driver.tell(node)
     log = driver.logs / f"{node.id}.log"
     records = Records(driver.platform, node, driver.on_progress)
     folder = driver.folder / node.id
-    attempts = Attempts(driver.compute, node, step, records, folder, log, driver.cancelled, driver.on_task)
+    attempts = Attempts(driver.compute, node, step, seed, records, folder, log, driver.cancelled, driver.on_task)
     repeatable: bool | None = None
     try:
         written = attempts.run(arguments)

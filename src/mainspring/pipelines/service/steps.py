@@ -110,7 +110,7 @@ class Steps:
         if not finish.has_records:
             return
         if not finish.has_begun:
-            self.open_record(work, run, step)
+            self.open_record(work, run, step, finish.facts.get("seeds"))
         self._tracking.record(work, step.id, params=finish.params, points=finish.points, artifacts=finish.artifacts)
         self._tracking.close_run(work, step.id, finish.status if finish.status == "succeeded" else "failed")
 
@@ -119,9 +119,15 @@ class Steps:
             self.open_record(work, run, self.of_run(work, run.id, step_id))
         self._tracking.record(work, step_id, points=points)
 
-    def open_record(self, work: Work, run: Run, step: StepRun) -> None:
+    def open_record(self, work: Work, run: Run, step: StepRun, seeds: Mapping[str, int] | None = None) -> None:
         self._tracking.open_run(
-            work, run_id=step.id, name=step.label, kind="step", parent_id=run.id, environment_id=run.environment_id
+            work,
+            run_id=step.id,
+            name=step.label,
+            kind="step",
+            parent_id=run.id,
+            environment_id=run.environment_id,
+            seeds=seeds,
         )
 
     def skip(self, work: Work, run: Run, skip: Skip) -> None:

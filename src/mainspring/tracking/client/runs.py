@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import Any
 from mainspring.kernel.canonical import plain
 from mainspring.kernel.errors import MainspringError
 from mainspring.kernel.reporting import listening
+from mainspring.kernel.seeds import set_seeds
 from mainspring.surfaces.client import Client, connect
 from mainspring.tracking.client.artifacts import put_artifact
 from mainspring.tracking.client.environments import environment
@@ -102,19 +102,6 @@ def start_run(
     finally:
         if own:
             client.close()
-
-
-def set_seeds(seed: int) -> dict[str, int]:
-    """Seed every random generator that is loaded; which ones, by library."""
-    random.seed(seed)
-    seeds = {"python": seed}
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed(seed % 2**32)
-        seeds["numpy"] = seed % 2**32
-    if torch := sys.modules.get("torch"):
-        torch.manual_seed(seed)
-        seeds["torch"] = seed
-    return seeds
 
 
 def _end(client: Client, run: ActiveRun, status: str) -> None:
