@@ -66,6 +66,7 @@ def test_a_logged_file_is_kept_as_it_was(tmp_path: Path):
 
     with listening(heard.append):
         perform(step, {}, _promise({"output": None}), tmp_path)
-    (kept,) = (message for message in heard if message["type"] == "artifact")
+    seeds, kept, metric = heard
+    assert seeds["type"] == "seeds"
     assert Path(kept["path"]).read_text() == "first"
-    assert heard[1]["key"] == "mae"
+    assert metric["key"] == "mae"
