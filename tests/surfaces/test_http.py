@@ -108,7 +108,7 @@ def test_a_request_id_is_taken_if_it_is_harmless(http: httpx.Client) -> None:
 def test_a_cookie_changes_nothing_from_another_origin(http: httpx.Client, application: Application) -> None:
     access = application.services.access
     owner = access.sign_in(application.engines.home.owner_token.read_text().strip())
-    cookie = {"cookie": f"{SESSION_COOKIE}={access.enter(access.open_link(owner).text).text}"}
+    cookie = {"cookie": f"{SESSION_COOKIE}_{http.base_url.port}={access.enter(access.open_link(owner).text).text}"}
     with httpx.Client(base_url=http.base_url, headers=cookie) as browser:
         assert browser.get("/api/v1/access/me").status_code == 200
         for headers in ({}, {"origin": "http://127.0.0.1:1"}, {"origin": "https://evil.example"}):

@@ -21,6 +21,9 @@ SECURITY = {
     "cache-control": "no-store",
 }
 
+COOKIE = f"{SESSION_COOKIE}_http"
+"""As a browser knows it that came to an address without a port."""
+
 
 class Page(HTMLParser):
     """What a browser would find: links, forms, assets, and anything that could run or break the policy."""
@@ -221,11 +224,11 @@ class TestEntering:
         assert nobody.get("/ui/enter").status_code == 401
 
     def test_leaving_makes_the_session_useless(self, seeded, browser):
-        session = browser.cookies[SESSION_COOKIE]
+        session = browser.cookies[COOKIE]
         answer = browser.post("/ui/leave")
         assert answer.status_code == 303
-        assert SESSION_COOKIE not in browser.cookies
-        browser.cookies[SESSION_COOKIE] = session
+        assert COOKIE not in browser.cookies
+        browser.cookies[COOKIE] = session
         assert browser.get("/ui").status_code == 401
 
 

@@ -7,12 +7,13 @@ from fastapi.responses import RedirectResponse
 
 from mainspring.access.model import split
 from mainspring.access.service import SESSION_LIVES_S, AccessService
-from mainspring.surfaces.http import SESSION_COOKIE, Caller
+from mainspring.surfaces.http import Caller, session_cookie
 from mainspring.surfaces.pages import HOME, Site, render
 
 
 def pages(access: AccessService, site: Site) -> APIRouter:
     router = APIRouter()
+    site.name_of = access.name_of
 
     @router.get("/ui/enter")
     def enter(request: Request, code: str = "", next: str = HOME) -> Response:
@@ -26,7 +27,7 @@ def pages(access: AccessService, site: Site) -> APIRouter:
         page.headers["Refresh"] = f"0; url={_own_path(next)}"
         page.headers["Referrer-Policy"] = "no-referrer"
         page.set_cookie(
-            SESSION_COOKIE,
+            session_cookie(request),
             issued.text,
             max_age=int(SESSION_LIVES_S),
             httponly=True,
@@ -38,11 +39,11 @@ def pages(access: AccessService, site: Site) -> APIRouter:
     @router.post("/ui/leave")
     def leave(principal: Caller, request: Request) -> Response:
         """Revoke the session this browser holds, and forget it."""
-        parts = split(request.cookies.get(SESSION_COOKIE, ""))
+        parts = split(request.cookies.get(session_cookie(request), ""))
         if parts is not None:
             access.revoke_token(principal, parts[0])
         answer = RedirectResponse(HOME, 303)
-        answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+        answer.delete_cookie(session_cookie(request), httponly=True, samesite="strict")
         return answer
 
     return router

@@ -108,6 +108,12 @@ class AccessService:
         with self._engines.sql.read() as connection:
             return store.projects_of(connection, principal.id)
 
+    @use_case(permissions.READ_PROJECT)
+    def name_of(self, principal: Principal, id: str) -> str | None:
+        """The name behind a principal's id, for members of the same project; None for everybody else."""
+        with self._engines.sql.read() as connection:
+            return store.member_name(connection, id, principal.project)
+
     @use_case(permissions.CREATE_PROJECT)
     def create_project(self, principal: Principal, name: str) -> Project:
         """A new project whose owner is the principal. Raises AlreadyExists."""

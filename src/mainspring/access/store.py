@@ -87,6 +87,14 @@ def principal_named(connection: Connection, name: str) -> Account | None:
     return Account(PrincipalId(row.id), row.name, row.created_at) if row else None
 
 
+def member_name(connection: Connection, principal_id: str, project_name: str) -> str | None:
+    """The name of a principal that holds a role in the project."""
+    query = select(principals.c.name).select_from(roles.join(principals).join(projects))
+    query = query.where(principals.c.id == principal_id, projects.c.name == project_name)
+    found: str | None = connection.execute(query).scalar()
+    return found
+
+
 def grants(connection: Connection, project_id: str) -> list[Grant]:
     query = (
         select(principals.c.name.label("principal"), projects.c.name.label("project"), roles.c.role)

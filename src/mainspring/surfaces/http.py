@@ -55,6 +55,11 @@ class SignsIn(Protocol):
     def sign_in(self, text: str | None, project: str | None = None) -> Principal: ...
 
 
+def session_cookie(request: Request) -> str:
+    """The cookie's name, with the port in it: cookies know none, and two homes on a host would sign each other out."""
+    return f"{SESSION_COOKIE}_{request.url.port or request.url.scheme}"
+
+
 def current_principal(request: Request) -> Principal:
     """Who sends this request, by bearer token or, in a browser, by the session cookie."""
     access: SignsIn = request.app.state.access
@@ -63,7 +68,7 @@ def current_principal(request: Request) -> Principal:
     if scheme.lower() == "bearer":
         principal = access.sign_in(text.strip(), project)
     else:
-        cookie = request.cookies.get(SESSION_COOKIE)
+        cookie = request.cookies.get(session_cookie(request))
         if cookie and request.method not in _SAFE_METHODS:
             _require_same_origin(request)
         principal = access.sign_in(cookie, project or request.query_params.get("project"))

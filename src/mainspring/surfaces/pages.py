@@ -106,6 +106,8 @@ class Site:
     navigation: list[Entry] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
     """What an event calls a thing (`run`, `version`) to where its page lies; the thing's id is put after it."""
+    name_of: Callable[[Principal, str], str | None] = lambda principal, id: None
+    """The name behind a principal's id, as far as who looks may know it."""
     _panels: dict[str, tuple[list[PanelSource], list[PanelSource]]] = field(default_factory=dict)
     _folders: dict[str, FileSystemLoader] = field(default_factory=dict)
 
@@ -156,6 +158,7 @@ class Site:
         made.filters["words"] = wording.text
         made.globals["ago"] = lambda at: wording.ago(at, self.clock.now())
         made.globals["address"] = self.address
+        made.globals["name_of"] = lambda principal, id: self.name_of(principal, id)
         made.globals["asset"] = lambda name: self.assets[name].url
         return made
 
