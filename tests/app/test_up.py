@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,12 @@ def family(server: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def named(server: subprocess.Popen[str], module: str) -> psutil.Process | None:
-    return next((p for p in family(server) if f"mainspring.app.{module}" in " ".join(p.cmdline())), None)
+    for process in family(server):
+        # A process that has just died has no command line.
+        with suppress(psutil.NoSuchProcess):
+            if f"mainspring.app.{module}" in " ".join(process.cmdline()):
+                return process
+    return None
 
 
 def until(true: Any, wait_s: float = 15.0) -> None:

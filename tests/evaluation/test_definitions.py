@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mainspring.evaluation.definitions import MetricRef, Predictions, best, metrics
 from mainspring.kernel.errors import Corrupt, InvalidInput, NotFound
+from mainspring.pipelines.definitions import Handle
 from mainspring.pipelines.definitions.running import run_by
 
 
@@ -132,10 +133,25 @@ def test_a_table_without_the_columns_is_refused():
 
 
 def test_the_best_of_several_is_asked_for_inside_a_pipeline_and_by_a_metric():
+    model, predictions = Handle(Made("train", "model")), Handle(Made("evaluate", Predictions([1], [1])))
     with pytest.raises(InvalidInput, match="a running pipeline"):
-        best(["model"], [Predictions([1], [1])], metrics.mae)
+        best([model], [predictions], metrics.mae)
     with pytest.raises(InvalidInput, match="a metric such as"):
-        best(["model"], [Predictions([1], [1])], "mae")  # type: ignore[arg-type]
+        best([model], [predictions], "mae")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="handles of steps"):
+        best(["model"], [predictions], metrics.mae)
+
+
+@dataclass(frozen=True)
+class Made:
+    """An execution that has given its one output."""
+
+    label: str
+    held: Any
+    outputs: tuple[str, ...] = ("output",)
+
+    def value(self, output: str | None) -> Any:
+        return self.held
 
 
 @dataclass
@@ -152,10 +168,12 @@ class Asked:
 @pytest.mark.parametrize(("metric", "prefer"), [(metrics.log_loss, "least"), (metrics.auc_roc, "greatest")])
 def test_the_best_is_chosen_by_the_metric_in_its_own_direction(metric, prefer):
     made = [Predictions([0, 1, 1], [0.2, 0.6, 0.9]), Predictions([0, 1, 1], [0.6, 0.5, 0.9])]
+    models = [Handle(Made("train", name)) for name in ("model-1", "model-2")]
+    predictions = [Handle(Made("evaluate", one)) for one in made]
     with run_by(asked := Asked()):
-        best(["model-1", "model-2"], made, metric)
+        best(models, predictions, metric)
     (choice,) = asked.requests
-    assert choice.groups == {"model": ["model-1", "model-2"], "predictions": made}
+    assert choice.groups == {"model": models, "predictions": predictions}
     assert (choice.by, choice.prefer) == ("predictions", prefer)
     assert [choice.score(one) for one in made] == [metric(one.target, one.prediction) for one in made]
     with pytest.raises(InvalidInput, match=r"Let the evaluation step return ms\.Predictions"):

@@ -117,7 +117,7 @@ def test_contents_must_have_the_digest_they_claim_and_large_ones_must_have_come_
         pipelines.exchange(
             owner, run, Exchange(finishes=[replace(_good(claim), contents={_output().digest: b"other"})])
         )
-    with pytest.raises(NotFound, match="uploaded"):
+    with pytest.raises(NotFound, match="Upload it first"):
         pipelines.exchange(owner, run, Exchange(finishes=[replace(_good(claim), contents={})]))
 
 
