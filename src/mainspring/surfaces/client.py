@@ -211,9 +211,19 @@ class InProcess(httpx.BaseTransport):
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="mainspring-in-process", daemon=True)
+        self._is_ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mainspring-in-process", daemon=True)
         self._thread.start()
+        self._is_ready.wait()
+
+    def _run(self) -> None:
+        async def serve() -> None:
+            # One long task is the root of all requests, so that their worker threads are kept and reused.
+            self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+            self._is_ready.set()
+            await self._end.wait()
+
+        asyncio.run(serve())
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body = request.read()
@@ -258,5 +268,5 @@ class InProcess(httpx.BaseTransport):
 
     def close(self) -> None:
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join(timeout=5)
