@@ -27,18 +27,24 @@ def extend(numbers: list[int]) -> list[int]:
     return [*numbers, len(numbers)]
 
 
-def build(executor):
-    @dagster.job(executor_def=executor, name="chain")
-    def chain():
-        numbers = begin()
-        for number in range(STEPS - 1):
-            numbers = extend.alias(f"extend_{number}")(numbers)
-
-    return chain
+def wire():
+    numbers = begin()
+    for number in range(STEPS - 1):
+        numbers = extend.alias(f"extend_{number}")(numbers)
 
 
-chain_in_process = build(dagster.in_process_executor)
-chain_multiprocess = build(dagster.multiprocess_executor)
+@dagster.job(executor_def=dagster.in_process_executor)
+def chain_in_process():
+    wire()
+
+
+# Its quickest way to isolate: forked from a server that has Dagster loaded, instead of spawned.
+FORKED = dagster.multiprocess_executor.configured({"start_method": {"forkserver": {"preload_modules": ["dagster"]}}})
+
+
+@dagster.job(executor_def=FORKED)
+def chain_multiprocess():
+    wire()
 
 
 def main():
@@ -55,7 +61,10 @@ def main():
         found["in_process"] = sorted(once(chain_in_process) for _ in range(3))[1]
         found["multiprocess"] = once(chain_multiprocess)
     how = "fs_io_manager, SQLite instance"
-    found["how"] = {"in_process": f"median of 3, {how}", "multiprocess": f"one run, {how}, spawned processes"}
+    found["how"] = {
+        "in_process": f"median of 3, {how}",
+        "multiprocess": f"one run, {how}, forkserver with Dagster preloaded",
+    }
     print(json.dumps(found))
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
-from mainspring.app.build import MIGRATIONS, opened, prepare
+from mainspring.app.build import opened, prepare
+from mainspring.app.parts import MIGRATIONS
 from mainspring.app.schema import STORES, metadata
 from mainspring.engines.assembly import assemble
 from mainspring.engines.home import Home

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,20 @@ def test_a_request_runs_over_the_wire_as_it_does_in_process(tmp_path: Path) -> N
     with up(tmp_path / "home"), connect(tmp_path / "home") as client:
         after = client.post("/tracking/runs", {"name": "over the wire"})
         assert {run["id"] for run in client.get("/tracking/runs")} == {before["id"], after["id"]}
+
+
+def test_a_database_from_the_future_stops_the_start_and_says_why(tmp_path: Path) -> None:
+    with connect(tmp_path / "home"):
+        pass
+    with closing(sqlite3.connect(tmp_path / "home" / "mainspring.db")) as raw, raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    refused = subprocess.run(
+        [*BIN, "up", "--home", str(tmp_path / "home"), "--port", "0", "--gateway-port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert refused.returncode == 6
+    assert "made by a newer mainspring" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from mainspring.access.service import SYSTEM, AccessService
+from mainspring.app.parts import MIGRATIONS
 from mainspring.app.services import build_services
 from mainspring.engines.assembly import Engines, assemble
 from mainspring.engines.home import Home
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from mainspring.surfaces.controllers import Controller
 
 PREPARE_WAIT_S = 30.0
-MIGRATIONS = str(Path(__file__).parent / "migrations")
 
 
 class Application:
@@ -62,7 +62,13 @@ def prepare(home: Home) -> None:
     with _engines(home) as engines:
         if home.owner_token.exists() and engines.sql.is_current(MIGRATIONS) and AccessService(engines).is_ready():
             return
-    with home.locked(exclusive=True, wait_s=PREPARE_WAIT_S), _engines(home) as engines:
+    with home.locked(exclusive=True, wait_s=PREPARE_WAIT_S):
+        make_ready(home)
+
+
+def make_ready(home: Home) -> None:
+    """What `prepare` does, for whoever holds the home's exclusive lock."""
+    with _engines(home) as engines:
         engines.sql.upgrade(MIGRATIONS)
         access = AccessService(engines)
         if not (home.owner_token.exists() and access.is_ready()):

@@ -7,6 +7,7 @@ kernel to be killed when its parent dies, so that nothing is left however the pa
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -15,10 +16,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
+
+from mainspring.engines.home import Home
+from mainspring.kernel.errors import MainspringError, from_wire
 
 _PR_SET_PDEATHSIG = 1
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 30.0
+REFUSED = 78
+"""The exit code of a process that will not run over what it found (EX_CONFIG of sysexits.h)."""
 
 
 def die_with(parent_pid: int) -> None:
@@ -27,6 +34,16 @@ def die_with(parent_pid: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         os._exit(1)
+
+
+def refuse(home: Home, error: MainspringError) -> NoReturn:
+    """End this process with an error that starting it again would not mend; the supervisor tells it."""
+    _refusal(home).write_text(json.dumps(error.to_wire()))
+    sys.exit(REFUSED)
+
+
+def _refusal(home: Home) -> Path:
+    return home.logs / "refused.json"
 
 
 @dataclass
@@ -78,6 +95,11 @@ class Child:
             say(f"{self.name} ended with {self._process.returncode}; starting it again in {pause:g} s (see {self.log})")
         if now >= self._not_before:
             self.start()
+
+    def require_willing(self, home: Home) -> None:
+        """Raise the error with which the process refused to start, if it did."""
+        if self._process is not None and self._process.poll() == REFUSED:
+            raise from_wire(json.loads(_refusal(home).read_text()))
 
     def stop(self, patience_s: float, is_hurried: Callable[[], bool]) -> None:
         """Ask it to end and wait; kill it when patience ends or somebody is in a hurry."""

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import uvicorn
 
-from mainspring.app.build import opened
-from mainspring.app.children import die_with
+from mainspring.app.build import make_ready, opened
+from mainspring.app.children import die_with, refuse
 from mainspring.engines.home import Home
+from mainspring.kernel.errors import MainspringError
 from mainspring.surfaces.logs import log_to
 
 
@@ -23,6 +24,10 @@ def main() -> None:
     die_with(options.parent)
     home = Home(options.home)
     log_to(home.logs / "control-plane.jsonl")
+    try:
+        make_ready(home)
+    except MainspringError as error:
+        refuse(home, error)
     with opened(home, lock=False) as application:
         config = uvicorn.Config(
             application.asgi,

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from mainspring import __version__
-from mainspring.app.build import MIGRATIONS
+from mainspring.app.parts import MIGRATIONS
 from mainspring.engines.home import Home
 from mainspring.kernel.errors import MainspringError, NotFound
 from mainspring.surfaces.cli import Group, Session, facts, table

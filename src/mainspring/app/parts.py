@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+MIGRATIONS = str(Path(__file__).parent / "migrations")
 PARTS = ("access", "audit", "lineage", "jobs", "data", "tracking", "pipelines", "training", "evaluation", "registry")
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 
 from mainspring import __version__
-from mainspring.app.build import prepare
 from mainspring.app.children import Child
 from mainspring.engines.home import Home, ServerInfo
 from mainspring.kernel.errors import Conflict, EngineUnavailable, TimedOut
@@ -49,15 +48,17 @@ class Supervisor:
 
     def run(self, ready: Callable[[str], None]) -> None:
         """Own the home, start everything, call `ready` with the user interface's one-time link, tend it."""
-        prepare(self._home)
+        self._home.create()
         with self._signals(), self._home.locked(exclusive=True) as lock:
-            children = self._children(lock)
+            gateway, worker, control_plane = children = self._children(lock)
             try:
-                for child in children:
-                    child.start()
-                self._await(f"{self.control_plane.url}/health", children)
+                # The worker waits for the control plane, which makes the home ready.
+                control_plane.start()
+                gateway.start()
+                self._await(f"{self.control_plane.url}/health", control_plane)
                 self._home.announce(ServerInfo(os.getpid(), self.control_plane.url, __version__))
-                self._await(f"{self.gateway.url}/v2/health/ready", children)
+                worker.start()
+                self._await(f"{self.gateway.url}/v2/health/ready", gateway)
                 ready(self._link())
                 while not self._stops:
                     for child in children:
@@ -83,19 +84,19 @@ class Supervisor:
             child("control-plane", "mainspring.app.control_plane", fd=plane),
         ]
 
-    def _await(self, url: str, children: list[Child]) -> None:
+    def _await(self, url: str, child: Child) -> None:
         give_up = time.monotonic() + START_S
         while not self._stops:
+            child.require_willing(self._home)
             try:
                 if httpx.get(url, timeout=1.0, trust_env=False).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
             if time.monotonic() > give_up:
-                logs = ", ".join(str(child.log) for child in children)
-                raise TimedOut(url, wanted=f"an answer within {START_S:g} s", found="none", fix=f"See {logs}.")
-            for child in children:
-                child.tend(self._say)
+                wanted = f"an answer within {START_S:g} s"
+                raise TimedOut(url, wanted=wanted, found="none", fix=f"See {child.log}.")
+            child.tend(self._say)
             time.sleep(0.02)
 
     def _link(self) -> str:
