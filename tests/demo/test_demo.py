@@ -54,6 +54,14 @@ def test_a_second_run_is_all_cache_and_makes_nothing_new(twice: tuple[Path, list
     assert second["gate"]["id"] == first["gate"]["id"]
 
 
+def test_a_person_is_told_the_story(twice: tuple[Path, list[dict[str, Any]]]) -> None:
+    done = subprocess.run([*CLI, "demo", "--folder", str(twice[0])], capture_output=True, text=True, check=True)
+    for words in ("bike-demand:1 (@challenger)", "pass: Mean absolute error", "equal:", "7 of 7 steps from the cache"):
+        assert words in done.stdout
+    assert "every event verified" in done.stdout
+    assert "cached    train[2]" in done.stderr
+
+
 def test_the_demo_keeps_to_its_own_folder(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     done = subprocess.run([*CLI, "demo", "--folder", str(tmp_path)], capture_output=True, text=True, check=False)

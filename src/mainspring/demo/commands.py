@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,7 +41,7 @@ def demo(
     session.note(
         f"[bold]Bike hire[/], {LAST_DAY[:4]}-01-01 to {LAST_DAY}: ingest, three candidates, gate, registry, ONNX"
     )
-    result = pipeline.run(client=client)
+    result = pipeline.run(client=client, watch=_teller(session))
     detail = client.get(f"/pipelines/runs/{result.id}")
     version = client.get("/registry/versions/bike-demand@challenger")
     if version["conversion"]["state"] == "pending":
@@ -63,6 +64,16 @@ def demo(
         "why": client.get("/lineage/why", name=version["id"]),
     }
     session.show(told, _story)
+
+
+def _teller(session: Session) -> Callable[[Any], None]:
+    """Says each step's end, once."""
+
+    def tell(change: Any) -> None:
+        if change.state not in ("waiting", "running"):
+            session.note(f"  {change.state:9} {change.label}")
+
+    return tell
 
 
 def _lay_out(folder: Path) -> None:
@@ -94,7 +105,7 @@ def _cut(source: Path, target: Path) -> None:
 
 def _story(told: dict[str, Any]) -> RenderableType:
     cached = f"{told['steps_cached']} of {told['steps_cacheable']} steps from the cache"
-    gate, conversion = told["gate"], told["conversion"]
+    gate, conversion = told["gate"]["verdict"], told["conversion"]
     summary = {
         "model": f"{told['version']} (@challenger)",
         "gate": f"{gate['outcome']}: {gate['reason']}",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from rich.tree import Tree
 
 from mainspring.surfaces.cli import cell
+
+_DIGEST = re.compile(r"[0-9a-f]{40,}")
+_MOST_CHARACTERS = 220
 
 
 def tree(graph: Mapping[str, Any], *, upward: bool) -> Tree:
@@ -38,14 +42,21 @@ def tree(graph: Mapping[str, Any], *, upward: bool) -> Tree:
 
 def _title(node: Mapping[str, Any]) -> str:
     when = f" [dim]{node['made_at'][:19].replace('T', ' ')} UTC[/]" if node["made_at"] else ""
-    return f"[bold]{node['kind'].replace('_', ' ')}[/] [cyan]{node['id'][:36]}[/]{when}"
+    return f"[bold]{node['kind'].replace('_', ' ')}[/] [cyan]{_short(node['id'])}[/]{when}"
 
 
 def _facts(branch: Tree, node: Mapping[str, Any]) -> None:
     if node["facts"] is None:
         branch.add("[dim]payload erased[/]")
         return
-    shown = [f"{name} {cell(value)}" for name, value in node["facts"].items() if value not in (None, [], {}, "")]
+    shown = [
+        f"{name} {_short(cell(value))}" for name, value in node["facts"].items() if value not in (None, [], {}, "")
+    ]
     if shown:
         text = " · ".join(shown).replace("[", "\\[")
-        branch.add(f"[dim]{text[:400]}[/]")
+        branch.add(f"[dim]{text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + ' …'}[/]")
+
+
+def _short(text: str) -> str:
+    """Digests by their first twelve digits: enough for a person to tell them apart."""
+    return _DIGEST.sub(lambda found: found[0][:12] + "…", text)

@@ -140,6 +140,7 @@ class Pipeline:
         resume: str | None = None,
         verify: bool = False,
         check: bool = True,
+        watch: Callable[[Any], None] | None = None,
         **params: Any,
     ) -> RunResult:
         """Run it here, in this process and its step processes, and wait for the end.
@@ -149,12 +150,13 @@ class Pipeline:
         resume   id of a run to go on with: its parameters and data are taken, finished steps kept.
         verify   execute every step twice, without the cache, and flag those whose outputs differ.
         check    raise the first failed step's error; False returns the failed run instead.
+        watch    told of every change of a step (`label`, `state`, `done`, `total`, `note`), from any thread.
         """
         # Found by name: definitions stay pure, and whoever only defines loads no client.
         driver = importlib.import_module("mainspring.pipelines.client.run")
         result: RunResult = driver.run_pipeline(
             self, params, home=home, url=url, token=token, project=project, client=client, compute=compute,
-            resume=resume, verify=verify, check=check,
+            resume=resume, verify=verify, check=check, watch=watch,
         )  # fmt: skip
         return result
 
