@@ -1,10 +1,12 @@
-"""The base install's size: every distribution that `pip install mainspring` brings, by its own record."""
+"""What it costs to have: the base install's size, by each distribution's own record, and the import."""
 
 from __future__ import annotations
 
 import importlib.metadata as metadata
 import os
 import re
+import subprocess
+import sys
 
 from benchmarks.report import Figure
 
@@ -34,8 +36,15 @@ def size_bytes(name: str) -> int:
     return sum(os.path.getsize(place) for place in places if os.path.exists(place))
 
 
+def _import_s() -> float:
+    script = "import time; began = time.perf_counter(); import mainspring; print(time.perf_counter() - began)"
+    return float(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
+
+
 def measure() -> list[Figure]:
     sizes = {name: size_bytes(name) for name in closure("mainspring", set())}
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:7]
     detail = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in largest)
-    return [Figure("base install", sum(sizes.values()) / 1e6, "MB", 600.0, detail=detail)]
+    imported = [_import_s() for _ in range(5)]
+    importing = Figure("import mainspring", sorted(imported)[2], "s", 0.15, detail="median of 5 fresh interpreters")
+    return [importing, Figure("base install", sum(sizes.values()) / 1e6, "MB", 600.0, detail=detail)]
