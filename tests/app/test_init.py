@@ -79,6 +79,39 @@ def test_labels_and_names_that_need_care_become_a_classification(tmp_path: Path)
     assert version["profile"]["metrics"]["auc_roc"] > 0.95
 
 
+def test_the_log_of_a_run_and_of_a_step_is_found_by_its_id(tmp_path: Path) -> None:
+    (tmp_path / "project.py").write_text(TALKING)
+    mainspring(tmp_path, "run", "talking", "--compute", "inline")
+    _, runs, _ = mainspring(tmp_path, "pipeline", "runs")
+    run_id = runs[0]["id"]  # type: ignore[index]
+    code, told, _ = mainspring(tmp_path, "logs", run_id)
+    assert code == 0
+    assert "hello from the step" in json.dumps(told)
+    _, detail, _ = mainspring(tmp_path, "pipeline", "steps", run_id)
+    steps = {step["label"]: step["id"] for step in detail["steps"]}
+    assert "hello from the step" in json.dumps(mainspring(tmp_path, "logs", steps["talk"])[1])
+    assert "it printed nothing" in json.dumps(mainspring(tmp_path, "logs", steps["hush"])[1])
+    assert mainspring(tmp_path, "logs", "no-such-thing")[0] == 3
+
+
+TALKING = """
+import mainspring as ms
+
+@ms.step
+def talk(x: int) -> int:
+    print("hello from the step")
+    return x
+
+@ms.step
+def hush(x: int) -> int:
+    return x
+
+@ms.pipeline
+def talking(x: int = 1) -> None:
+    hush(talk(x))
+"""
+
+
 def test_a_second_run_is_all_cache(tmp_path: Path) -> None:
     x = numbers(200)
     file = write(tmp_path / "again.csv", {"x": x, "y": [v * 2 for v in x]})

@@ -7,8 +7,10 @@ import json
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -92,12 +94,30 @@ def logs(
 ) -> None:
     """The last lines of a log."""
     home = Home(session.home or default_home())
-    files = _log_files(home, of)
-    if not files:
-        known = ", ".join(sorted(path.stem for path in home.logs.glob("*.log")))
+    shown = {str(file): _tail(file, lines) for file in _log_files(home, of)} if session.url is None else {}
+    if not shown and (home.exists or session.url):
+        shown = {name: "\n".join(text.splitlines()[-lines:]) for name, text in _recorded(session, of).items()}
+    if not shown:
+        known = ", ".join(sorted({path.stem for path in home.logs.glob("*.log")})) or "none has run here"
         raise NotFound(f"log of {of}", wanted=f"a run, step, job or service ({known})", found="no log of that name")
-    shown = {str(file): _tail(file, lines) for file in files}
     session.show(shown, lambda value: "\n".join(_titled(name, text, len(value)) for name, text in value.items()))
+
+
+def _recorded(session: Session, of: str) -> dict[str, str]:
+    """The logs that a run's steps, or a step, left in the record, by step; empty where `of` is neither."""
+    found: list[dict[str, Any]] = []
+    for path, steps in ((f"/pipelines/runs/{quote(of)}", "steps"), (f"/pipelines/steps/{quote(of)}", None)):
+        with suppress(NotFound):
+            answer = session.client.get(path)
+            found = answer[steps] if steps else [answer]
+            break
+    return {step["label"]: _printed(session, step["log"]) for step in found}
+
+
+def _printed(session: Session, log: dict[str, Any] | None) -> str:
+    if not log:
+        return "(it printed nothing)"
+    return session.client.get_bytes(f"/tracking/artifacts/{log['digest']}").decode("utf-8", "replace")
 
 
 def _titled(name: str, text: str, count: int) -> str:
