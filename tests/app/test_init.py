@@ -57,6 +57,7 @@ def test_a_number_over_time_becomes_a_regression(tmp_path: Path) -> None:
     assert run["run"]["status"] == "succeeded"
     code, version, _ = mainspring(place, "model", "show", "my-sales@challenger")
     assert version["gate_id"]
+    assert version["conversion"]["state"] == "equal", "nothing is left pending where no server would do it"
     assert version["profile"]["metrics"]["mae"] < 2.0
 
 

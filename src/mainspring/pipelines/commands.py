@@ -63,6 +63,7 @@ def run(
         )  # fmt: skip
     if result.error is not None and not session.json:
         raise result.error
+    _finish_jobs(session)
     session.show(session.client.get(f"/pipelines/runs/{result.id}"), _run_page)
     return 0 if result.status == "succeeded" else 8
 
@@ -127,6 +128,15 @@ def _params(pipeline: Pipeline, given: list[str]) -> dict[str, Any]:
             )
         values[name] = pipeline.parameters[name].parsed(value)
     return values
+
+
+def _finish_jobs(session: Session) -> None:
+    """Do what the run left to be done, such as compiling a model, where no server's worker does it."""
+    if not session.client.in_process:
+        return
+    if waiting := [job["kind"] for job in session.client.get("/jobs") if job["state"] == "queued"]:
+        session.note(f"no server is running: doing {', '.join(waiting)} here")
+        session.client.run_jobs()
 
 
 def _end_on_sigterm() -> None:
