@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,14 +15,30 @@ import pytest
 CLI = [sys.executable, "-m", "mainspring.app.cli"]
 
 
+WATCH = """
+import os, sys
+
+def told(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        with open(os.environ["SEEN_CONNECTIONS"], "a") as file:
+            file.write(f"{event} {arguments[1:] if event != 'socket.getaddrinfo' else arguments}\\n")
+
+sys.addaudithook(told)
+"""
+"""Loaded by every interpreter the demo starts: writes down whom it would talk to."""
+
+
 @pytest.fixture(scope="module")
 def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     """The demo's folder and what two runs of it told."""
-    folder = tmp_path_factory.mktemp("demo") / "demo"
+    place = tmp_path_factory.mktemp("demo")
+    folder = place / "demo"
+    (place / "sitecustomize.py").write_text(WATCH)
+    watched = {**os.environ, "PYTHONPATH": str(place), "SEEN_CONNECTIONS": str(place / "connections")}
     told = []
     for _ in range(2):
         command = [*CLI, "demo", "--folder", str(folder), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300, env=watched)
         told.append(json.loads(done.stdout))
     return folder, told
 
@@ -52,6 +69,20 @@ def test_a_second_run_is_all_cache_and_makes_nothing_new(twice: tuple[Path, list
     assert second["steps_cached"] == second["steps_cacheable"] == 7
     assert second["version_id"] == first["version_id"]
     assert second["gate"]["id"] == first["gate"]["id"]
+
+
+def test_nothing_is_asked_of_the_network(twice: tuple[Path, list[dict[str, Any]]]) -> None:
+    place = twice[0].parent
+    seen = (place / "connections").read_text().splitlines() if (place / "connections").exists() else []
+    assert [line for line in seen if "127.0.0.1" not in line and "::1" not in line] == []
+
+
+def test_the_watch_of_the_network_sees_a_connection(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(WATCH)
+    script = "import socket; s = socket.socket(); s.settimeout(0.01); s.connect_ex(('127.0.0.1', 9))"
+    watched = {**os.environ, "PYTHONPATH": str(tmp_path), "SEEN_CONNECTIONS": str(tmp_path / "seen")}
+    subprocess.run([sys.executable, "-c", script], check=True, env=watched)
+    assert "socket.connect" in (tmp_path / "seen").read_text()
 
 
 def test_a_person_is_told_the_story(twice: tuple[Path, list[dict[str, Any]]]) -> None:
