@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+
+# Registers its fork hooks now: a thread that imported it while `preexec_fn` makes the interpreter fork
+# would have its lock released before it was taken.
+import concurrent.futures.thread  # noqa: F401
 import fcntl
 import itertools
 import json
