@@ -243,7 +243,7 @@ class Driver:
                 self._stopped.wait(_PAUSE_S)
 
     def _send_news(self) -> None:
-        # Unreachable for now: what could not be sent stays queued and goes with the next heartbeat.
+        # While the platform cannot be reached: what could not be sent stays queued and goes with the next heartbeat.
         with contextlib.suppress(EngineUnavailable):
             self.exchanges.send()
 
