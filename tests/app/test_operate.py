@@ -50,11 +50,11 @@ def test_apply_creates_then_changes_nothing_then_changes_what_changed(project: P
     assert mainspring(project, "data", "list")[1] == [], "a plan changes nothing"
     assert actions(mainspring(project, "apply")[1]) == {"numbers": "create", "doubling": "create"}
     again = actions(mainspring(project, "apply")[1])
-    assert set(again.values()) <= {"none", "keep"}
+    assert set(again.values()) == {"none"}
     (project / "project.py").write_text(PROJECT.replace('ms.not_null("x")', 'ms.not_null("y")'))
     changed = actions(mainspring(project, "apply")[1])
     assert changed["numbers"] == "change"
-    assert changed["doubling"] in ("none", "keep")
+    assert changed["doubling"] == "none"
 
 
 def test_apply_without_definitions_says_so(tmp_path: Path) -> None:
